@@ -1,0 +1,162 @@
+"""The rules that every package of strata uses in place of the bare cc_* rules.
+
+They take what cc_library, cc_test and cc_binary take. In strata's own builds they also put
+//third_party/poison on the search paths: a target that forgets a dependency on strata's event2
+headers or libraries must not be served by the libevent that the machine happens to have. A
+project that depends on strata sees nothing of that.
+"""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+
+_POISON = "$(BINDIR)/third_party/poison"
+
+# Linux hides sendfile, accept4, eventfd and the like without it.
+_FEATURE_COPTS = ["-D_GNU_SOURCE"]
+
+# strata itself is built, not a project that depends on it.
+def _is_own_build():
+    return native.repository_name() == "@"
+
+# A directory given by -isystem is searched after every -I and -iquote, and after the -isystem
+# of a dependency, which Bazel writes first; and before the compiler's own /usr/include.
+def _poison_copts():
+    return ["-isystem" + _POISON + "/include"] if _is_own_build() else []
+
+def _poison_headers():
+    return ["//third_party/poison:headers"] if _is_own_build() else []
+
+def _poison_linkopts():
+    return ["-L" + _POISON + "/lib"] if _is_own_build() else []
+
+def _poison_libraries():
+    return ["//third_party/poison:libraries"] if _is_own_build() else []
+
+def strata_cc_library(name, srcs = [], copts = [], linkstatic = False, **kwargs):
+    """cc_library. Public headers take `strip_include_prefix = "include"`."""
+    cc_library(
+        name = name,
+        srcs = srcs + _poison_headers(),
+        copts = _FEATURE_COPTS + _poison_copts() + copts,
+        linkstatic = linkstatic or not srcs or _is_own_build(),
+        **kwargs
+    )
+
+def _cc_executable(rule, name, srcs, copts, linkopts, additional_linker_inputs = [], **kwargs):
+    rule(
+        name = name,
+        srcs = srcs + _poison_headers(),
+        copts = _FEATURE_COPTS + _poison_copts() + copts,
+        linkopts = _poison_linkopts() + linkopts,
+        additional_linker_inputs = _poison_libraries() + additional_linker_inputs,
+        linkstatic = True,
+        **kwargs
+    )
+
+def strata_cc_binary(name, srcs = [], copts = [], linkopts = [], tags = [], **kwargs):
+    """cc_binary, and the test `<name>_links_test`: the program loads no installed libevent."""
+    _cc_executable(cc_binary, name, srcs, copts, linkopts, tags = tags, **kwargs)
+    if _is_own_build():
+        native.sh_test(
+            name = name + "_links_test",
+            size = "small",
+            srcs = ["//tools/guards:no_system_libevent.sh"],
+            args = ["$(rootpath :%s)" % name],
+            data = [":" + name],
+            tags = tags + ["guard"],
+        )
+
+def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "small", **kwargs):
+    """cc_test with GoogleTest's main, failing if the installed libevent is in the process."""
+    _cc_executable(
+        cc_test,
+        name,
+        srcs,
+        copts,
+        linkopts,
+        size = size,
+        deps = deps + [
+            "//third_party:gtest_main",
+            "//tools/guards:no_system_libevent",
+        ],
+        **kwargs
+    )
+
+def _oracle_deps(oracle_libs):
+    return ["//third_party:libevent_" + lib for lib in oracle_libs]
+
+def strata_api_test(
+        name,
+        srcs,
+        deps = [],
+        oracle_libs = ["event_core"],
+        shared_deps = [],
+        copts = [],
+        size = "small",
+        tags = [],
+        visibility = None,
+        **kwargs):
+    """One test of public API, run twice: `name` against strata, `name_oracle` against libevent.
+
+    Args:
+      name: the test on strata; `name_oracle` is the same source with -DSTRATA_ORACLE=1 on the
+        installed libevent, tagged "oracle" (sanitizer configurations leave it out).
+      srcs: the sources of both.
+      deps: strata's layers, for `name` alone.
+      oracle_libs: of "event_core", "event_extra", "event_pthreads", "event".
+      shared_deps: libraries of helpers that know neither side; for both.
+      copts: for both.
+      size: for both.
+      tags: for both.
+      visibility: for both.
+      **kwargs: whatever else cc_test takes (data, args, timeout, ...), for both.
+    """
+    strata_cc_test(
+        name = name,
+        size = size,
+        srcs = srcs,
+        copts = copts,
+        tags = tags,
+        visibility = visibility,
+        deps = deps + shared_deps,
+        **kwargs
+    )
+    cc_test(
+        name = name + "_oracle",
+        size = size,
+        srcs = srcs,
+        copts = _FEATURE_COPTS + copts,
+        linkstatic = True,
+        local_defines = ["STRATA_ORACLE=1"],
+        tags = tags + ["oracle"],
+        visibility = visibility,
+        deps = shared_deps + _oracle_deps(oracle_libs) + ["//third_party:gtest_main"],
+        **kwargs
+    )
+
+def strata_api_binary(
+        name,
+        srcs,
+        deps = [],
+        oracle_libs = ["event"],
+        shared_deps = [],
+        copts = [],
+        tags = [],
+        **kwargs):
+    """One program of public API, built twice: `name` on strata, `name_oracle` on libevent."""
+    strata_cc_binary(
+        name = name,
+        srcs = srcs,
+        copts = copts,
+        tags = tags,
+        deps = deps + shared_deps,
+        **kwargs
+    )
+    cc_binary(
+        name = name + "_oracle",
+        srcs = srcs,
+        copts = _FEATURE_COPTS + copts,
+        local_defines = ["STRATA_ORACLE=1"],
+        tags = tags + ["oracle"],
+        deps = shared_deps + _oracle_deps(oracle_libs),
+        **kwargs
+    )
