@@ -1,0 +1,44 @@
+#ifndef STRATA_UTIL_CLOCK_H_
+#define STRATA_UTIL_CLOCK_H_
+
+#include <stdint.h>
+
+#include <event2/util.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Time in 64-bit nanoseconds. */
+#define STRATA_NS_PER_SECOND 1000000000LL
+#define STRATA_NS_PER_MS 1000000LL
+#define STRATA_NS_PER_US 1000LL
+
+/* Never goes back; counts from an arbitrary point (clock_gettime(2), CLOCK_MONOTONIC). */
+int64_t strata_monotonic_ns(void);
+/* Since 1970-01-01 UTC; may jump. */
+int64_t strata_wall_ns(void);
+
+/* Saturates at INT64_MAX instead of overflowing. tv may not be negative. */
+static inline int64_t strata_timeval_to_ns(const struct timeval *tv) {
+  if (tv->tv_sec >= INT64_MAX / STRATA_NS_PER_SECOND) return INT64_MAX;
+  return (int64_t)tv->tv_sec * STRATA_NS_PER_SECOND + (int64_t)tv->tv_usec * STRATA_NS_PER_US;
+}
+
+/* Rounds down to whole microseconds. ns may not be negative. */
+static inline struct timeval strata_ns_to_timeval(int64_t ns) {
+  struct timeval tv;
+  tv.tv_sec = (long)(ns / STRATA_NS_PER_SECOND);
+  tv.tv_usec = (long)(ns % STRATA_NS_PER_SECOND / STRATA_NS_PER_US);
+  return tv;
+}
+
+static inline int64_t strata_ns_add(int64_t a, int64_t b) {
+  return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <string>
+
+#include "util/log.h"
+
+static int last_severity;
+static std::string last_message;
+
+static void Record(int severity, const char *message) {
+  last_severity = severity;
+  last_message = message;
+  errno = EIO;
+}
+
+class LogTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    last_severity = -1;
+    last_message.clear();
+    strata_set_log_callback(Record);
+  }
+  void TearDown() override {
+    strata_set_log_callback(nullptr);
+    strata_set_debug_logging(0);
+  }
+};
+
+TEST_F(LogTest, CallbackGetsSeverityAndText) {
+  strata_log(STRATA_LOG_WARN, "%d of %s", 3, "x");
+  EXPECT_EQ(STRATA_LOG_WARN, last_severity);
+  EXPECT_EQ("3 of x", last_message);
+}
+
+TEST_F(LogTest, ErrnoIsAppendedAndKept) {
+  errno = ENOENT;
+  strata_log_errno(STRATA_LOG_ERR, "open %s", "f");
+  EXPECT_EQ(std::string("open f: ") + strerror(ENOENT), last_message);
+  EXPECT_EQ(ENOENT, errno);
+  strata_log(STRATA_LOG_MSG, "m");
+  EXPECT_EQ(ENOENT, errno);
+}
+
+TEST_F(LogTest, LongMessagesAreCut) {
+  std::string text(5000, 'a');
+  errno = ENOENT;
+  strata_log_errno(STRATA_LOG_MSG, "%s", text.c_str());
+  EXPECT_EQ(text.substr(0, last_message.size()), last_message);
+  EXPECT_GE(last_message.size(), 1000u);
+}
+
+TEST_F(LogTest, DebugMessagesOnRequestOnly) {
+  strata_log_debug("one");
+  EXPECT_EQ("", last_message);
+  strata_set_debug_logging(~0u);
+  strata_log_debug("two %d", 2);
+  EXPECT_EQ("two 2", last_message);
+  EXPECT_EQ(STRATA_LOG_DEBUG, last_severity);
+}
+
+TEST(LogDefaultTest, GoesToStderr) {
+  testing::internal::CaptureStderr();
+  strata_log(STRATA_LOG_MSG, "hello");
+  EXPECT_EQ("[msg] hello\n", testing::internal::GetCapturedStderr());
+}
+
+TEST(FatalTest, ExitsWithTheError) {
+  EXPECT_EXIT(strata_fatal(3, "no %s", "way"), testing::ExitedWithCode(3), "\\[err\\] no way");
+}
+
+static void FatalCallback(int error) {
+  if (error == 7) _Exit(77);
+}
+
+TEST(FatalTest, CallbackMayEndTheProgram) {
+  EXPECT_EXIT(
+      {
+        strata_set_fatal_callback(FatalCallback);
+        strata_fatal(7, "x");
+      },
+      testing::ExitedWithCode(77), "");
+}
+
+TEST(FatalTest, CallbackMayNotReturn) {
+  EXPECT_EXIT(
+      {
+        strata_set_fatal_callback(FatalCallback);
+        strata_fatal(8, "x");
+      },
+      testing::ExitedWithCode(8), "");
+}
+
+TEST(FatalTest, FailedAssertionAborts) {
+  int one = 1;
+  strata_assert(one == 1);
+  EXPECT_DEATH(strata_assert(one == 2), "Assertion one == 2 failed");
+}
