@@ -1,0 +1,43 @@
+#include <stddef.h>
+
+#include <event2/event.h>
+#include <event2/event_compat.h>
+
+#include "loop/current_base.h"
+#include "loop/readiness.h"
+#include "util/log.h"
+
+#if defined(__linux__)
+#include "backends/epoll.h"
+#endif
+
+/* The platform's backends, the best one first. */
+static const struct event_readiness_ops *const backends[] = {
+#if defined(__linux__)
+    &event_epoll_ops,
+#endif
+    NULL,
+};
+
+#define NUM_BACKENDS (sizeof(backends) / sizeof(backends[0]))
+
+struct event_base *event_base_new_with_config(const struct event_config *config) {
+  return event_base_new_with_backends(config, backends);
+}
+
+struct event_base *event_base_new(void) {
+  return event_base_new_with_config(NULL);
+}
+
+const char **event_get_supported_methods(void) {
+  static const char *names[NUM_BACKENDS];
+  for (size_t i = 0; i < NUM_BACKENDS; i++) names[i] = backends[i] ? backends[i]->name : NULL;
+  return names;
+}
+
+struct event_base *event_init(void) {
+  struct event_base *base = event_base_new();
+  if (!base) strata_fatal(1, "event_init: no event_base could be made");
+  event_current_base = base;
+  return base;
+}

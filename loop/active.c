@@ -1,0 +1,287 @@
+#include "loop/active.h"
+
+#include <string.h>
+
+#include "loop/base.h"
+#include "loop/event_internal.h"
+#include "loop/finalize.h"
+#include "loop/timeouts.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* How many callbacks that become active while a queue is run may run in the same turn. */
+#define EXTRA_CALLBACKS_PER_TURN 64
+
+int active_queues_init(struct event_base *base, int num_priorities) {
+  struct active_queue *queues = strata_calloc((size_t)num_priorities, sizeof(*queues));
+  if (!queues) return -1;
+  for (int i = 0; i < num_priorities; i++) EV_TAILQ_INIT(&queues[i].callbacks);
+  if (base->active) strata_free(base->active);
+  base->active = queues;
+  base->executor.num_priorities = num_priorities;
+  return 0;
+}
+
+static void count_active(struct event_base *base, struct event_callback *callback, int by) {
+  base->active[callback->evcb_pri].num_callbacks += by;
+  base->num_active += by;
+  if (callback->evcb_flags & EVLIST_INTERNAL) return;
+  event_counter_add(&base->added, by);
+  event_counter_add(&base->active_count, by);
+}
+
+static void push(struct event_base *base, struct event_callback *callback) {
+  strata_assert(callback->evcb_pri < base->executor.num_priorities);
+  callback->evcb_flags |= EVLIST_ACTIVE;
+  EV_TAILQ_PUSH_BACK(&base->active[callback->evcb_pri].callbacks, callback, evcb_active_next);
+  count_active(base, callback, 1);
+}
+
+int active_queue_push(struct event_base *base, struct event_callback *callback) {
+  if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_FINALIZING)) return 0;
+  push(base, callback);
+  return 1;
+}
+
+void active_queue_remove(struct event_base *base, struct event_callback *callback) {
+  if (!(callback->evcb_flags & EVLIST_ACTIVE)) return;
+  EV_TAILQ_REMOVE(&base->active[callback->evcb_pri].callbacks, callback, evcb_active_next);
+  count_active(base, callback, -1);
+  callback->evcb_flags &= ~EVLIST_ACTIVE;
+}
+
+static int schedule(struct event_executor *executor, struct event_callback *callback) {
+  struct event_base *base = (struct event_base *)executor;
+  event_base_lock(base);
+  int queued = active_queue_push(base, callback);
+  if (queued) event_base_notify(base);
+  event_base_unlock(base);
+  return queued;
+}
+
+static void cancel(struct event_executor *executor, struct event_callback *callback) {
+  struct event_base *base = (struct event_base *)executor;
+  event_base_lock(base);
+  active_queue_remove(base, callback);
+  event_base_unlock(base);
+}
+
+const struct event_executor_ops event_base_executor_ops = {schedule, cancel};
+
+void event_wait_while_running(struct event_base *base, const struct event *event) {
+  while (base->running == &event->ev_evcallback && event_base_runs_elsewhere(base)) {
+    base->num_waiting_for_running++;
+    strata_cond_wait(base->running_done, base->lock);
+  }
+}
+
+void event_active_locked(struct event *event, int result, short num_calls) {
+  struct event_base *base = event->ev_base;
+  struct event_callback *callback = &event->ev_evcallback;
+  if (callback->evcb_flags & EVLIST_FINALIZING) return;
+  if (callback->evcb_flags & EVLIST_ACTIVE) {
+    event->ev_res |= (short)result;
+    return;
+  }
+  event->ev_res = (short)result;
+  if (event->ev_events & EV_SIGNAL) {
+    event_wait_while_running(base, event);
+    event->ev_.ev_signal.ev_ncalls = num_calls;
+    event->ev_.ev_signal.ev_pncalls = NULL;
+  }
+  push(base, callback);
+  /* What is more urgent than the queue that is being run does not wait for the rest of it. */
+  if (callback->evcb_pri < base->running_priority) base->continue_requested = true;
+  event_base_notify(base);
+}
+
+static void begin_running(struct event_base *base, struct event_callback *callback) {
+  base->running = callback;
+  event_base_unlock(base);
+}
+
+static void end_running(struct event_base *base) {
+  event_base_lock(base);
+  base->running = NULL;
+  if (base->num_waiting_for_running) {
+    base->num_waiting_for_running = 0;
+    strata_cond_broadcast(base->running_done);
+  }
+}
+
+static void run_signal_event(struct event_base *base, struct event *event) {
+  short num_calls = event->ev_.ev_signal.ev_ncalls;
+  if (num_calls) event->ev_.ev_signal.ev_pncalls = &num_calls;
+  event_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_callback;
+  evutil_socket_t signal = event->ev_fd;
+  short result = event->ev_res;
+  void *arg = event->ev_evcallback.evcb_arg;
+  begin_running(base, &event->ev_evcallback);
+  while (num_calls > 0) {
+    num_calls--;
+    /* The event may be gone after this; event_del() clears num_calls then. */
+    if (num_calls == 0) {
+      event_base_lock(base);
+      if (!base->running_was_deleted) event->ev_.ev_signal.ev_pncalls = NULL;
+      event_base_unlock(base);
+    }
+    function(signal, result, arg);
+    event_base_lock(base);
+    bool stop = base->break_requested;
+    event_base_unlock(base);
+    if (stop) break;
+  }
+  end_running(base);
+}
+
+static void run_event(struct event_base *base, struct event *event) {
+  event_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_callback;
+  evutil_socket_t fd = event->ev_fd;
+  short result = event->ev_res;
+  void *arg = event->ev_evcallback.evcb_arg;
+  begin_running(base, &event->ev_evcallback);
+  function(fd, result, arg);
+  end_running(base);
+}
+
+static void run_event_finalizer(struct event_base *base, struct event *event) {
+  event_finalize_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_evfinalize;
+  int is_ours = event->ev_evcallback.evcb_closure == STRATA_CLOSURE_EVENT_FINALIZE_FREE;
+  begin_running(base, &event->ev_evcallback);
+  function(event, event->ev_evcallback.evcb_arg);
+  end_running(base);
+  if (is_ours) strata_free(event);
+}
+
+static void run_self(struct event_base *base, struct event_callback *callback) {
+  void (*function)(struct event_callback *, void *) = callback->evcb_cb_union.evcb_selfcb;
+  begin_running(base, callback);
+  function(callback, callback->evcb_arg);
+  end_running(base);
+}
+
+/* Takes an event out of the queue that it is about to be run from. */
+static void unqueue_event(struct event_base *base, struct event *event) {
+  if (event->ev_events & EV_PERSIST || event->ev_evcallback.evcb_flags & EVLIST_FINALIZING)
+    active_queue_remove(base, &event->ev_evcallback);
+  else
+    event_del_locked(event, EVENT_DEL_NOBLOCK);
+}
+
+static void run_callback(struct event_base *base, struct event_callback *callback) {
+  base->running_was_deleted = false;
+  if (callback_is_event(callback))
+    unqueue_event(base, event_of_callback(callback));
+  else
+    active_queue_remove(base, callback);
+  switch ((enum strata_closure)callback->evcb_closure) {
+    case STRATA_CLOSURE_EVENT_SIGNAL:
+      run_signal_event(base, event_of_callback(callback));
+      break;
+    case STRATA_CLOSURE_EVENT_PERSIST:
+      if (!(event_of_callback(callback)->ev_res & EV_TIMEOUT))
+        timeouts_restart(event_of_callback(callback));
+      run_event(base, event_of_callback(callback));
+      break;
+    case STRATA_CLOSURE_EVENT:
+      run_event(base, event_of_callback(callback));
+      break;
+    case STRATA_CLOSURE_EVENT_FINALIZE:
+    case STRATA_CLOSURE_EVENT_FINALIZE_FREE:
+      run_event_finalizer(base, event_of_callback(callback));
+      break;
+    case STRATA_CLOSURE_SELF:
+      run_self(base, callback);
+      break;
+  }
+}
+
+/* A queue's share of one turn. */
+struct turn_limits {
+  int num_callbacks;
+  int64_t end_ns; /* INT64_MAX: none */
+};
+
+static struct turn_limits limits_of(struct event_base *base, int priority) {
+  struct turn_limits limits = {INT32_MAX, INT64_MAX};
+  if (priority < base->limit_from_priority) return limits;
+  limits.num_callbacks = base->max_dispatch_callbacks;
+  if (base->max_dispatch_ns != INT64_MAX)
+    limits.end_ns = event_base_clock_ns(base) + base->max_dispatch_ns;
+  return limits;
+}
+
+static int run_queue(struct event_base *base, int priority) {
+  struct active_queue *queue = &base->active[priority];
+  struct turn_limits limits = limits_of(base, priority);
+  int num_run = 0;
+  base->running_priority = priority;
+  for (int budget = queue->num_callbacks + EXTRA_CALLBACKS_PER_TURN; budget > 0; budget--) {
+    struct event_callback *callback = EV_TAILQ_FIRST(&queue->callbacks);
+    if (!callback) break;
+    if (!(callback->evcb_flags & EVLIST_INTERNAL)) num_run++;
+    run_callback(base, callback);
+    if (base->break_requested || base->continue_requested || num_run >= limits.num_callbacks) break;
+    if (limits.end_ns != INT64_MAX && event_base_clock_ns(base) >= limits.end_ns) break;
+  }
+  base->running_priority = 0;
+  return num_run;
+}
+
+int active_queues_run(struct event_base *base) {
+  for (int priority = 0; priority < base->executor.num_priorities; priority++) {
+    if (!base->active[priority].num_callbacks) continue;
+    int num_run = run_queue(base, priority);
+    if (num_run || base->break_requested || base->continue_requested) return num_run;
+  }
+  return 0;
+}
+
+void event_finalize_locked(struct event *event, enum strata_closure closure,
+                           event_finalize_callback_fn function) {
+  struct event_base *base = event->ev_base;
+  event_del_locked(event, EVENT_DEL_NOBLOCK);
+  event->ev_evcallback.evcb_closure = (ev_uint8_t)closure;
+  event->ev_evcallback.evcb_cb_union.evcb_evfinalize = function;
+  push(base, &event->ev_evcallback);
+  event->ev_evcallback.evcb_flags |= EVLIST_FINALIZING;
+  event_base_notify(base);
+}
+
+void event_base_finalize_callback(struct event_base *base, struct event_callback *callback,
+                                  void (*function)(struct event_callback *, void *), void *arg) {
+  event_base_lock(base);
+  active_queue_remove(base, callback);
+  event_callback_init(callback, 0, function, arg);
+  int must_wait = event_base_runs_elsewhere(base);
+  if (must_wait) {
+    push(base, callback);
+    callback->evcb_flags |= EVLIST_FINALIZING;
+    event_base_notify(base);
+  }
+  event_base_unlock(base);
+  if (!must_wait) function(callback, arg);
+}
+
+static int is_finalizer(const struct event_callback *callback) {
+  return callback->evcb_flags & EVLIST_FINALIZING;
+}
+
+int active_queues_run_finalizers(struct event_base *base) {
+  int num_run = 0;
+  for (int priority = 0; priority < base->executor.num_priorities; priority++) {
+    struct event_callback *callback = EV_TAILQ_FIRST(&base->active[priority].callbacks);
+    while (callback) {
+      struct event_callback *next = EV_TAILQ_NEXT(callback, evcb_active_next);
+      if (is_finalizer(callback)) {
+        run_callback(base, callback);
+        num_run++;
+        /* The finaliser may have changed the queue. */
+        next = EV_TAILQ_FIRST(&base->active[priority].callbacks);
+      }
+      callback = next;
+    }
+  }
+  return num_run;
+}

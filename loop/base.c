@@ -1,0 +1,327 @@
+#include "loop/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop/active.h"
+#include "loop/base_clock.h"
+#include "loop/current_base.h"
+#include "loop/event_internal.h"
+#include "loop/once.h"
+#include "loop/timeouts.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* How long a difference between the clocks may be used before it is looked at again. */
+#define WALL_OFFSET_LIFETIME_NS (5 * STRATA_NS_PER_SECOND)
+
+void event_base_add_virtual(struct event_base *base, int by) {
+  event_counter_add(&base->virtual_count, by);
+}
+
+void event_base_notify(struct event_base *base) {
+  if (base->may_be_waiting && event_base_runs_elsewhere(base)) event_base_wakeup_send(base);
+}
+
+int64_t event_base_wall_offset_ns(struct event_base *base) {
+  int64_t now = event_base_now_ns(base);
+  if (!base->wall_offset_at_ns || !base->cached_now_ns ||
+      now - base->wall_offset_at_ns > WALL_OFFSET_LIFETIME_NS) {
+    base->wall_offset_ns = strata_wall_ns() - event_base_clock_ns(base);
+    base->wall_offset_at_ns = now;
+  }
+  return base->wall_offset_ns;
+}
+
+/* --- Making --- */
+
+static void sink_ready(struct event_readiness_sink *sink, evutil_socket_t fd, uint32_t generation,
+                       short what) {
+  struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
+  fd_map_deliver(base, fd, generation, what);
+}
+
+static void sink_unlock(struct event_readiness_sink *sink) {
+  event_base_unlock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
+}
+
+static void sink_lock(struct event_readiness_sink *sink) {
+  event_base_lock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
+}
+
+static int choose_backend(struct event_base *base, const struct event_config *config,
+                          const struct event_readiness_ops *const *backends) {
+  for (; *backends; backends++) {
+    if (!event_config_allows(config, *backends)) continue;
+    base->backend_state = (*backends)->init(base->config_flags);
+    if (!base->backend_state) continue;
+    base->backend = *backends;
+    return 0;
+  }
+  strata_log(STRATA_LOG_WARN, "event_base_new: no method of waiting for events is available");
+  return -1;
+}
+
+static int init_locking(struct event_base *base) {
+  if (base->config_flags & EVENT_BASE_FLAG_NOLOCK || !strata_threading_enabled()) return 0;
+  if (strata_lock_init(&base->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0) return -1;
+  if (strata_cond_init(&base->running_done) < 0) return -1;
+  return event_base_wakeup_open(base);
+}
+
+static void apply_config(struct event_base *base, const struct event_config *config) {
+  base->config_flags = config->flags;
+  base->max_dispatch_ns = config->max_dispatch_ns;
+  base->max_dispatch_callbacks = config->max_dispatch_callbacks;
+  base->limit_from_priority = config->limit_from_priority;
+}
+
+struct event_base *event_base_new_with_backends(const struct event_config *config,
+                                                const struct event_readiness_ops *const *backends) {
+  struct event_config defaults;
+  event_config_init(&defaults);
+  if (!config) config = &defaults;
+  struct event_base *base = strata_calloc(1, sizeof(*base));
+  if (!base) return NULL;
+  base->executor.ops = &event_base_executor_ops;
+  base->sink.ready = sink_ready;
+  base->sink.unlock = sink_unlock;
+  base->sink.lock = sink_lock;
+  signal_map_init(&base->signals);
+  event_base_wakeup_init(base);
+  apply_config(base, config);
+  if (choose_backend(base, config, backends) < 0 || active_queues_init(base, 1) < 0 ||
+      init_locking(base) < 0) {
+    event_base_free_nofinalize(base);
+    return NULL;
+  }
+  if (!(base->config_flags & EVENT_BASE_FLAG_IGNORE_ENV) && getenv("EVENT_SHOW_METHOD"))
+    strata_log(STRATA_LOG_MSG, "libevent using: %s", base->backend->name);
+  return base;
+}
+
+int evthread_make_base_notifiable(struct event_base *base) {
+  if (!base) return -1;
+  event_base_lock(base);
+  int result = event_base_wakeup_open(base);
+  event_base_unlock(base);
+  return result;
+}
+
+int event_base_priority_init(struct event_base *base, int num_priorities) {
+  if (num_priorities < 1 || num_priorities >= EVENT_MAX_PRIORITIES) return -1;
+  event_base_lock(base);
+  int result = -1;
+  if (num_priorities == base->executor.num_priorities)
+    result = 0;
+  else if (!base->num_active)
+    result = active_queues_init(base, num_priorities);
+  event_base_unlock(base);
+  return result;
+}
+
+int event_base_get_npriorities(struct event_base *base) {
+  if (!base) base = event_current_base;
+  event_base_lock(base);
+  int num_priorities = base->executor.num_priorities;
+  event_base_unlock(base);
+  return num_priorities;
+}
+
+/* --- Freeing --- */
+
+static int take_out_of_heap(struct event *event, void *arg) {
+  *(struct event **)arg = event;
+  return 1;
+}
+
+/* Takes every event out of the base, so that none points into freed memory. */
+static void delete_all_events(struct event_base *base) {
+  struct event *event;
+  while (timeouts_foreach(base, take_out_of_heap, &event))
+    event_del_locked(event, EVENT_DEL_NOBLOCK);
+  for (int fd = 0; fd < base->fds.num_slots; fd++)
+    while ((event = base->fds.slots[fd].events)) event_del_locked(event, EVENT_DEL_NOBLOCK);
+  for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++)
+    while ((event = base->signals.events[signal])) event_del_locked(event, EVENT_DEL_NOBLOCK);
+}
+
+static void empty_active_queues(struct event_base *base) {
+  for (int priority = 0; priority < base->executor.num_priorities; priority++) {
+    struct event_callback *callback;
+    while ((callback = base->active[priority].callbacks.tqh_first)) {
+      if (callback_is_event(callback) && !(callback->evcb_flags & EVLIST_FINALIZING))
+        event_del_locked(event_of_callback(callback), EVENT_DEL_NOBLOCK);
+      else
+        active_queue_remove(base, callback);
+    }
+  }
+}
+
+static void base_free(struct event_base *base, bool run_finalizers) {
+  if (!base) base = event_current_base;
+  if (!base) {
+    strata_log(STRATA_LOG_WARN, "event_base_free: there is no base");
+    return;
+  }
+  if (base == event_current_base) event_current_base = NULL;
+  if (base->active) {
+    event_base_lock(base);
+    delete_all_events(base);
+    if (run_finalizers)
+      while (active_queues_run_finalizers(base)) continue;
+    empty_active_queues(base);
+    event_once_free_all(base);
+    event_base_unlock(base);
+  }
+  if (base->backend) {
+    signal_map_stop(base);
+    event_base_wakeup_close(base);
+    base->backend->destroy(base->backend_state);
+  }
+  for (int i = 0; i < base->attachments.num_entries; i++)
+    base->attachments.entries[i].release(base->attachments.entries[i].data);
+  timeouts_free_all(base);
+  fd_map_clear(&base->fds);
+  if (base->active) strata_free(base->active);
+  strata_cond_destroy(&base->running_done);
+  strata_lock_destroy(&base->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+  strata_free(base);
+}
+
+void event_base_free(struct event_base *base) {
+  base_free(base, true);
+}
+
+void event_base_free_nofinalize(struct event_base *base) {
+  base_free(base, false);
+}
+
+/* --- After fork(2) --- */
+
+static int restart_backend(struct event_base *base) {
+  base->backend->destroy(base->backend_state);
+  base->backend_state = base->backend->init(base->config_flags);
+  if (!base->backend_state) strata_fatal(1, "event_reinit: %s: %s", base->backend->name, strerror(errno));
+  return fd_map_register_all(base);
+}
+
+int event_reinit(struct event_base *base) {
+  event_base_lock(base);
+  int result = 0;
+  /* First the backend: closing the shared descriptors must not touch the parent's registrations. */
+  if (base->backend->fork_needs_reinit) result = restart_backend(base);
+  if (event_io_source_is_attached(&base->wakeup.source)) {
+    event_base_wakeup_close(base);
+    if (event_base_wakeup_open(base) < 0) result = -1;
+  }
+  if (signal_map_restart(base) < 0) result = -1;
+  event_base_unlock(base);
+  return result;
+}
+
+/* --- Asking --- */
+
+const char *event_base_get_method(const struct event_base *base) {
+  strata_assert(base);
+  return base->backend->name;
+}
+
+const char *event_base_get_signal_method(const struct event_base *base) {
+  (void)base;
+  return "signal";
+}
+
+int event_base_get_features(const struct event_base *base) {
+  return (int)base->backend->features &
+         (EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_FDS | EV_FEATURE_EARLY_CLOSE);
+}
+
+int event_base_get_num_events(struct event_base *base, unsigned which) {
+  int num = 0;
+  event_base_lock(base);
+  if (which & EVENT_BASE_COUNT_ACTIVE) num += base->active_count.now;
+  if (which & EVENT_BASE_COUNT_VIRTUAL) num += base->virtual_count.now;
+  if (which & EVENT_BASE_COUNT_ADDED) num += base->added.now;
+  event_base_unlock(base);
+  return num;
+}
+
+static int take_max(struct event_counter *counter, int clear) {
+  int max = counter->max;
+  if (clear) counter->max = 0;
+  return max;
+}
+
+int event_base_get_max_events(struct event_base *base, unsigned which, int clear) {
+  int num = 0;
+  event_base_lock(base);
+  if (which & EVENT_BASE_COUNT_ACTIVE) num += take_max(&base->active_count, clear);
+  if (which & EVENT_BASE_COUNT_VIRTUAL) num += take_max(&base->virtual_count, clear);
+  if (which & EVENT_BASE_COUNT_ADDED) num += take_max(&base->added, clear);
+  event_base_unlock(base);
+  return num;
+}
+
+struct event *event_base_get_running_event(struct event_base *base) {
+  struct event *event = NULL;
+  event_base_lock(base);
+  if (event_base_in_loop_thread(base) && base->running && callback_is_event(base->running))
+    event = event_of_callback(base->running);
+  event_base_unlock(base);
+  return event;
+}
+
+void event_base_active_by_fd(struct event_base *base, evutil_socket_t fd, short events) {
+  event_base_lock(base);
+  fd_map_activate(base, fd, events & (EV_READ | EV_WRITE | EV_CLOSED));
+  event_base_unlock(base);
+}
+
+void event_base_active_by_signal(struct event_base *base, int signal) {
+  event_base_lock(base);
+  signal_map_activate(base, signal, 1);
+  event_base_unlock(base);
+}
+
+/* --- Time --- */
+
+int64_t event_base_loop_time_ns(struct event_base *base) {
+  event_base_lock(base);
+  int64_t now = event_base_now_ns(base);
+  event_base_unlock(base);
+  return now;
+}
+
+int event_base_gettimeofday_cached(struct event_base *base, struct timeval *out_now) {
+  if (!base) base = event_current_base;
+  if (!base) return evutil_gettimeofday(out_now, NULL);
+  event_base_lock(base);
+  if (base->cached_now_ns)
+    *out_now = strata_ns_to_timeval(base->cached_now_ns + event_base_wall_offset_ns(base));
+  else
+    *out_now = strata_ns_to_timeval(strata_wall_ns());
+  event_base_unlock(base);
+  return 0;
+}
+
+int event_base_update_cache_time(struct event_base *base) {
+  if (!base) base = event_current_base;
+  if (!base) return -1;
+  event_base_lock(base);
+  if (base->running_loop && !(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
+    base->cached_now_ns = event_base_clock_ns(base);
+  event_base_unlock(base);
+  return 0;
+}
+
+int event_gettime_monotonic(struct event_base *base, struct timeval *out_now) {
+  if (!base || !out_now) return -1;
+  event_base_lock(base);
+  *out_now = strata_ns_to_timeval(event_base_clock_ns(base));
+  event_base_unlock(base);
+  return 0;
+}

@@ -1,0 +1,114 @@
+#ifndef STRATA_LOOP_BASE_H_
+#define STRATA_LOOP_BASE_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "loop/attachment.h"
+#include "loop/config.h"
+#include "loop/fd_map.h"
+#include "loop/readiness.h"
+#include "loop/signal_map.h"
+#include "loop/timer_heap.h"
+#include "loop/wakeup.h"
+#include "util/executor.h"
+#include "util/lock.h"
+
+EVENT_TAILQ_HEAD_(event_callback_queue, event_callback);
+
+/* Callbacks of one priority that are waiting to run, oldest first. */
+struct active_queue {
+  struct event_callback_queue callbacks;
+  int num_callbacks;
+};
+
+struct common_timeout;
+struct event_once;
+
+/* How many of something there are, and the most there have been since the last reset. */
+struct event_counter {
+  int now;
+  int max;
+};
+
+struct event_base {
+  struct event_executor executor; /* first: a pointer to a base is a pointer to its executor */
+
+  const struct event_readiness_ops *backend;
+  void *backend_state;
+  struct event_readiness_sink sink;
+
+  strata_lock lock; /* recursive; guards everything below; never held while user code runs */
+  strata_cond running_done;
+  int num_waiting_for_running;
+
+  struct active_queue *active; /* executor.num_priorities of them */
+  int num_active;              /* in all queues together */
+  struct event_callback *running;
+  int running_priority; /* of the queue that is being run; 0 while none is */
+  bool running_was_deleted; /* the running event may be gone already: do not touch it */
+
+  struct fd_map fds;
+  struct signal_map signals;
+  struct timer_heap timers;
+  struct common_timeout **common_timeouts;
+  int num_common_timeouts;
+  struct event_once *once_events;
+
+  int64_t cached_now_ns;  /* 0: read the clock */
+  int64_t wall_offset_ns; /* wall clock minus loop clock, when it was last looked at */
+  int64_t wall_offset_at_ns;
+
+  struct event_counter added, active_count, virtual_count;
+
+  unsigned long owner_thread;
+  struct event_base_wakeup wakeup;
+  bool running_loop, may_be_waiting;
+  bool exit_requested, break_requested, continue_requested;
+
+  int config_flags;
+  int64_t max_dispatch_ns;
+  int max_dispatch_callbacks;
+  int limit_from_priority;
+
+  struct event_base_attachments attachments;
+};
+
+static inline void event_base_lock(struct event_base *base) {
+  strata_lock_acquire(base->lock);
+}
+static inline void event_base_unlock(struct event_base *base) {
+  strata_lock_release(base->lock);
+}
+
+/* True when the caller is the thread that runs the loop, or when there are no threads. */
+static inline bool event_base_in_loop_thread(const struct event_base *base) {
+  return !base->lock || base->owner_thread == strata_thread_id();
+}
+
+/* True when another thread runs this loop now, so that a callback may be under way there. Base lock
+ * held. */
+static inline bool event_base_runs_elsewhere(const struct event_base *base) {
+  return base->running_loop && !event_base_in_loop_thread(base);
+}
+
+/* The time on the base's clock, cached while callbacks run. Base lock held. */
+int64_t event_base_now_ns(struct event_base *base);
+/* Wall clock minus loop clock, looked at every few seconds. Base lock held. */
+int64_t event_base_wall_offset_ns(struct event_base *base);
+/* Wakes the loop if another thread is, or is about to be, waiting in the backend. Base lock held. */
+void event_base_notify(struct event_base *base);
+
+static inline void event_counter_add(struct event_counter *counter, int by) {
+  counter->now += by;
+  if (counter->now > counter->max) counter->max = counter->now;
+}
+
+/* Something that keeps the loop going without being an event: a pending operation, a source that
+ * wants something. Base lock held. */
+void event_base_add_virtual(struct event_base *base, int by);
+
+#endif

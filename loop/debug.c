@@ -1,0 +1,100 @@
+#include "loop/debug.h"
+
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "util/lock.h"
+#include "util/log.h"
+#include "util/memory.h"
+
+/* A chained hash of all known events. */
+struct known_event {
+  struct known_event *next;
+  const struct event *event;
+  bool is_added;
+};
+
+#define NUM_BUCKETS 4096
+
+bool event_debug_mode_on;
+
+static struct known_event *buckets[NUM_BUCKETS];
+static strata_lock table_lock;
+static bool debug_mode_too_late;
+
+static struct known_event **find(const struct event *event) {
+  uintptr_t hash = (uintptr_t)event >> 4;
+  struct known_event **at = &buckets[(hash ^ hash >> 12) % NUM_BUCKETS];
+  while (*at && (*at)->event != event) at = &(*at)->next;
+  return at;
+}
+
+static void fail(const struct event *event, const char *what) {
+  strata_fatal(0xdeaddead, "debug mode: event %p (fd %d, events 0x%x, flags 0x%x) %s",
+               (const void *)event, (int)event->ev_fd, event->ev_events,
+               event->ev_evcallback.evcb_flags, what);
+}
+
+void event_enable_debug_mode(void) {
+  if (event_debug_mode_on) strata_fatal(1, "event_enable_debug_mode was called twice");
+  if (debug_mode_too_late)
+    strata_fatal(1, "event_enable_debug_mode must be called before any event is assigned");
+  event_debug_mode_on = true;
+}
+
+void event_debug_setup_slow(const struct event *event) {
+  strata_lock_acquire(table_lock);
+  struct known_event **at = find(event);
+  if (!*at) {
+    struct known_event *known = strata_calloc(1, sizeof(*known));
+    if (!known) strata_fatal(1, "debug mode: out of memory");
+    known->event = event;
+    *at = known;
+  }
+  (*at)->is_added = false;
+  strata_lock_release(table_lock);
+}
+
+void event_debug_teardown_slow(const struct event *event) {
+  strata_lock_acquire(table_lock);
+  struct known_event **at = find(event);
+  struct known_event *known = *at;
+  if (known) {
+    *at = known->next;
+    strata_free(known);
+  }
+  strata_lock_release(table_lock);
+}
+
+void event_debug_set_added_slow(const struct event *event, bool is_added) {
+  strata_lock_acquire(table_lock);
+  struct known_event *known = *find(event);
+  if (!known) fail(event, "is added or deleted but was never assigned");
+  known->is_added = is_added;
+  strata_lock_release(table_lock);
+}
+
+void event_debug_check_setup_slow(const struct event *event) {
+  strata_lock_acquire(table_lock);
+  if (!*find(event)) fail(event, "is used but was never assigned");
+  strata_lock_release(table_lock);
+}
+
+void event_debug_check_not_added_slow(const struct event *event) {
+  strata_lock_acquire(table_lock);
+  const struct known_event *known = *find(event);
+  if (known && known->is_added) fail(event, "is assigned anew while it is added");
+  strata_lock_release(table_lock);
+}
+
+void event_debug_free_globals(void) {
+  for (int i = 0; i < NUM_BUCKETS; i++) {
+    while (buckets[i]) {
+      struct known_event *known = buckets[i];
+      buckets[i] = known->next;
+      strata_free(known);
+    }
+  }
+  event_debug_mode_on = false;
+}

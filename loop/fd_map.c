@@ -1,0 +1,188 @@
+#include "loop/fd_map.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "loop/active.h"
+#include "loop/base.h"
+#include "loop/io_source.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+#define MIN_SLOTS 32
+#define IO_EVENTS (EV_READ | EV_WRITE | EV_CLOSED)
+
+void fd_map_clear(struct fd_map *map) {
+  if (map->slots) strata_free(map->slots);
+  memset(map, 0, sizeof(*map));
+}
+
+struct fd_slot *fd_map_find(const struct fd_map *map, evutil_socket_t fd) {
+  return fd >= 0 && fd < map->num_slots ? &map->slots[fd] : NULL;
+}
+
+static int grow(struct fd_map *map, evutil_socket_t fd) {
+  int num_slots = map->num_slots ? map->num_slots : MIN_SLOTS;
+  while (num_slots <= fd) num_slots *= 2;
+  struct fd_slot *slots = strata_realloc(map->slots, (size_t)num_slots * sizeof(*slots));
+  if (!slots) return -1;
+  memset(slots + map->num_slots, 0, (size_t)(num_slots - map->num_slots) * sizeof(*slots));
+  /* The first event of a list points back into the slot, which has moved. */
+  for (int i = 0; i < map->num_slots; i++)
+    if (slots[i].events) slots[i].events->ev_.ev_io.ev_io_next.le_prev = &slots[i].events;
+  map->slots = slots;
+  map->num_slots = num_slots;
+  return 0;
+}
+
+static struct fd_slot *find_or_make(struct fd_map *map, evutil_socket_t fd) {
+  if (fd < 0 || fd > INT_MAX / 4) {
+    errno = EBADF;
+    return NULL;
+  }
+  if (fd >= map->num_slots && grow(map, fd) < 0) return NULL;
+  return &map->slots[fd];
+}
+
+static int backend_has_edge(const struct event_base *base) {
+  return (base->backend->features & EV_FEATURE_ET) != 0;
+}
+
+/* A source shares its descriptor with level-triggered events only as one of them. */
+static int is_edge_triggered(const struct event_base *base, const struct fd_slot *slot) {
+  if (slot->events) return slot->num_edge > 0;
+  return slot->source && backend_has_edge(base);
+}
+
+/* EV_CLOSED too: a short read counts as drained, so an end of data that arrived together with the
+ * data has to show in the same report. */
+static short source_interest(const struct event_base *base) {
+  short mask = EV_READ | EV_WRITE;
+  return base->backend->features & EV_FEATURE_EARLY_CLOSE ? mask | EV_CLOSED : mask;
+}
+
+static short wanted_mask(const struct event_base *base, const struct fd_slot *slot) {
+  short mask = 0;
+  if (slot->num_read) mask |= EV_READ;
+  if (slot->num_write) mask |= EV_WRITE;
+  if (slot->num_closed) mask |= EV_CLOSED;
+  if (!slot->source && !mask) return 0;
+  if (is_edge_triggered(base, slot)) {
+    if (slot->source) mask |= source_interest(base);
+    return mask | EV_ET;
+  }
+  return slot->source ? mask | slot->source->want : mask;
+}
+
+/* Brings the kernel's registration in line with the slot. */
+static int sync_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
+  short mask = wanted_mask(base, slot);
+  if (mask == slot->kernel_mask) return 0;
+  struct event_readiness_change change = {fd, slot->kernel_mask, mask, slot->generation,
+                                          &slot->backend_state};
+  if (base->backend->change(base->backend_state, &change) < 0) return -1;
+  slot->kernel_mask = mask;
+  if (!mask) {
+    slot->backend_state = 0;
+    slot->generation++;
+  }
+  if (!(base->backend->features & STRATA_READINESS_LIVE_CHANGES)) event_base_notify(base);
+  return 0;
+}
+
+static void count_event(struct fd_slot *slot, const struct event *event, int by) {
+  if (event->ev_events & EV_READ) slot->num_read = (uint16_t)(slot->num_read + by);
+  if (event->ev_events & EV_WRITE) slot->num_write = (uint16_t)(slot->num_write + by);
+  if (event->ev_events & EV_CLOSED) slot->num_closed = (uint16_t)(slot->num_closed + by);
+  if (event->ev_events & EV_ET) slot->num_edge = (uint16_t)(slot->num_edge + by);
+}
+
+static int is_full(const struct fd_slot *slot) {
+  return slot->num_read == UINT16_MAX || slot->num_write == UINT16_MAX ||
+         slot->num_closed == UINT16_MAX;
+}
+
+int fd_map_add(struct event_base *base, struct event *event) {
+  struct fd_slot *slot = find_or_make(&base->fds, event->ev_fd);
+  if (!slot) return -1;
+  int mixes_triggering = slot->events && (slot->num_edge > 0) != ((event->ev_events & EV_ET) != 0);
+  if (mixes_triggering || is_full(slot)) {
+    errno = EINVAL;
+    return -1;
+  }
+  count_event(slot, event, 1);
+  EV_LIST_PUSH_FRONT(&slot->events, event, ev_.ev_io.ev_io_next);
+  if (sync_kernel(base, event->ev_fd, slot) == 0) return 0;
+  EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
+  count_event(slot, event, -1);
+  return -1;
+}
+
+void fd_map_remove(struct event_base *base, struct event *event) {
+  struct fd_slot *slot = fd_map_find(&base->fds, event->ev_fd);
+  EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
+  count_event(slot, event, -1);
+  /* Fails only to shrink an interest; what is reported beyond it finds no taker. */
+  (void)sync_kernel(base, event->ev_fd, slot);
+}
+
+int fd_map_add_source(struct event_base *base, struct event_io_source *source) {
+  struct fd_slot *slot = find_or_make(&base->fds, source->fd);
+  if (!slot) return -1;
+  if (slot->source) {
+    errno = EEXIST;
+    return -1;
+  }
+  slot->source = source;
+  if (sync_kernel(base, source->fd, slot) == 0) return 0;
+  slot->source = NULL;
+  return -1;
+}
+
+void fd_map_remove_source(struct event_base *base, struct event_io_source *source) {
+  struct fd_slot *slot = fd_map_find(&base->fds, source->fd);
+  slot->source = NULL;
+  (void)sync_kernel(base, source->fd, slot);
+}
+
+int fd_map_update_source(struct event_base *base, struct event_io_source *source) {
+  struct fd_slot *slot = fd_map_find(&base->fds, source->fd);
+  return is_edge_triggered(base, slot) ? 0 : sync_kernel(base, source->fd, slot);
+}
+
+static void activate_source(struct event_base *base, struct event_io_source *source, short what) {
+  /* Whoever waits for data hears of the end of data by reading. */
+  if (what & EV_CLOSED) what |= EV_READ | STRATA_EV_HANGUP;
+  source->ready |= what & (EV_READ | EV_WRITE | STRATA_EV_HANGUP);
+  if (source->ready & source->want) active_queue_push(base, &source->task);
+}
+
+static void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
+  if (slot->source) activate_source(base, slot->source, what);
+  for (struct event *event = slot->events; event; event = event->ev_.ev_io.ev_io_next.le_next) {
+    short matched = event->ev_events & what & IO_EVENTS;
+    if (matched) event_active_locked(event, matched | (event->ev_events & EV_ET), 1);
+  }
+}
+
+void fd_map_activate(struct event_base *base, evutil_socket_t fd, short what) {
+  struct fd_slot *slot = fd_map_find(&base->fds, fd);
+  if (slot) activate_slot(base, slot, what);
+}
+
+void fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation, short what) {
+  struct fd_slot *slot = fd_map_find(&base->fds, fd);
+  if (slot && slot->kernel_mask && slot->generation == generation) activate_slot(base, slot, what);
+}
+
+int fd_map_register_all(struct event_base *base) {
+  int result = 0;
+  for (int fd = 0; fd < base->fds.num_slots; fd++) {
+    struct fd_slot *slot = &base->fds.slots[fd];
+    slot->kernel_mask = 0;
+    slot->backend_state = 0;
+    if (sync_kernel(base, fd, slot) < 0) result = -1;
+  }
+  return result;
+}

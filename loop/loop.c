@@ -1,0 +1,111 @@
+#include <event2/event.h>
+
+#include "loop/active.h"
+#include "loop/base.h"
+#include "loop/timeouts.h"
+#include "util/log.h"
+
+static bool has_events(const struct event_base *base) {
+  return base->added.now > 0 || base->virtual_count.now > 0;
+}
+
+static void cache_time(struct event_base *base) {
+  if (!(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
+    base->cached_now_ns = event_base_clock_ns(base);
+}
+
+/* Collects what is ready: descriptors, then timers. 0 or -1. */
+static int collect(struct event_base *base, bool may_wait) {
+  base->cached_now_ns = 0;
+  int64_t now = event_base_clock_ns(base);
+  int64_t deadline = may_wait && !base->num_active ? timeouts_next_ns(base) : now;
+  base->may_be_waiting = deadline > now;
+  int result = base->backend->wait(base->backend_state, now, deadline, &base->sink);
+  base->may_be_waiting = false;
+  if (result < 0) {
+    strata_log_errno(STRATA_LOG_WARN, "%s: waiting for events", base->backend->name);
+    return -1;
+  }
+  cache_time(base);
+  timeouts_activate_due(base);
+  return 0;
+}
+
+/* Collects and runs one round. Returns -1 on an error, 1 when the loop ends for lack of events,
+ * 2 when it ends because `flags` say so, 0 to go on. */
+static int turn(struct event_base *base, int flags) {
+  base->continue_requested = false;
+  if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !has_events(base) && !base->num_active) return 1;
+  if (collect(base, !(flags & EVLOOP_NONBLOCK)) < 0) return -1;
+  if (!base->num_active) return flags & EVLOOP_NONBLOCK ? 2 : 0;
+  int num_run = active_queues_run(base);
+  bool is_done = flags & EVLOOP_ONCE && !base->num_active && num_run;
+  return is_done || (flags & EVLOOP_NONBLOCK && !base->num_active) ? 2 : 0;
+}
+
+int event_base_loop(struct event_base *base, int flags) {
+  event_base_lock(base);
+  if (base->running_loop) {
+    strata_log(STRATA_LOG_WARN, "event_base_loop: this base's loop is running already");
+    event_base_unlock(base);
+    return -1;
+  }
+  base->running_loop = true;
+  base->owner_thread = strata_thread_id();
+  base->exit_requested = base->break_requested = false;
+  int ended = 0;
+  while (!ended && !base->exit_requested && !base->break_requested) ended = turn(base, flags);
+  base->cached_now_ns = 0;
+  base->running_loop = false;
+  event_base_unlock(base);
+  return ended < 0 ? -1 : ended == 1;
+}
+
+int event_base_dispatch(struct event_base *base) {
+  return event_base_loop(base, 0);
+}
+
+static void on_exit_time(evutil_socket_t fd, short what, void *arg) {
+  struct event_base *base = arg;
+  (void)fd;
+  (void)what;
+  event_base_lock(base);
+  base->exit_requested = true;
+  event_base_unlock(base);
+}
+
+int event_base_loopexit(struct event_base *base, const struct timeval *delay) {
+  return event_base_once(base, -1, EV_TIMEOUT, on_exit_time, base, delay);
+}
+
+static int request(struct event_base *base, bool *flag) {
+  if (!base) return -1;
+  event_base_lock(base);
+  *flag = true;
+  event_base_notify(base);
+  event_base_unlock(base);
+  return 0;
+}
+
+int event_base_loopbreak(struct event_base *base) {
+  return base ? request(base, &base->break_requested) : -1;
+}
+
+int event_base_loopcontinue(struct event_base *base) {
+  return base ? request(base, &base->continue_requested) : -1;
+}
+
+static int is_requested(struct event_base *base, const bool *flag) {
+  event_base_lock(base);
+  int result = *flag;
+  event_base_unlock(base);
+  return result;
+}
+
+int event_base_got_exit(struct event_base *base) {
+  return is_requested(base, &base->exit_requested);
+}
+
+int event_base_got_break(struct event_base *base) {
+  return is_requested(base, &base->break_requested);
+}

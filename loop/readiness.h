@@ -1,0 +1,71 @@
+#ifndef STRATA_LOOP_READINESS_H_
+#define STRATA_LOOP_READINESS_H_
+
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/util.h>
+
+/* The contract that a readiness backend implements: epoll, poll, kqueue, ... A backend tells which
+ * descriptors are ready; it knows neither events nor callbacks. The conformance suite is
+ * backends/testing/readiness_conformance.h; a new backend brings this table and a registration.
+ *
+ * Interest in a descriptor is a mask of EV_READ, EV_WRITE and EV_CLOSED, with EV_ET for edge
+ * triggering. Errors are -1 with errno set. */
+
+/* Set in what a backend reports beside EV_READ and EV_WRITE: the descriptor is hung up or in
+ * error, so a short read does not mean that nothing more will come. Never part of an interest. */
+#define STRATA_EV_HANGUP 0x100
+
+/* Where wait() puts what it found. */
+struct event_readiness_sink {
+  /* Takes one ready descriptor with the generation that its last change() carried. The base's
+   * lock is held. Calls no user code. */
+  void (*ready)(struct event_readiness_sink *sink, evutil_socket_t fd, uint32_t generation,
+                short what);
+  /* Release and take the base's lock; a backend brackets the system call that blocks with them. */
+  void (*unlock)(struct event_readiness_sink *sink);
+  void (*lock)(struct event_readiness_sink *sink);
+};
+
+/* One descriptor's registration as the base asks for it. */
+struct event_readiness_change {
+  evutil_socket_t fd;
+  short old_mask;      /* what the kernel has; 0: not registered */
+  short new_mask;      /* what it shall have; 0: forget the descriptor */
+  uint32_t generation; /* handed back with what becomes ready */
+  intptr_t *fd_state;  /* the backend's own word for this descriptor; 0 while old_mask is 0 */
+};
+
+/* `features` beyond EV_FEATURE_*. */
+#define STRATA_READINESS_LIVE_CHANGES 0x1000 /* change() reaches a wait() that is going on */
+
+struct event_readiness_ops {
+  /* Lower case, as event_base_get_method() returns it; EVENT_NO<NAME> turns the backend off. */
+  const char *name;
+  /* EV_FEATURE_* and STRATA_READINESS_*. */
+  unsigned features;
+  /* A child of fork(2) must destroy and init again before it uses the loop. */
+  int fork_needs_reinit;
+  /* Makes the backend's state; `config_flags` are the base's EVENT_BASE_FLAG_*. NULL on error. */
+  void *(*init)(int config_flags);
+  /* Applies one change. On error (EPERM: the descriptor can't be polled; EBADF; ENOMEM; ENOSPC)
+   * the old registration stands. Forgetting a descriptor that is closed already succeeds. */
+  int (*change)(void *state, const struct event_readiness_change *change);
+  /* Reports each ready descriptor to the sink, waiting until `deadline_ns` for the first. INT64_MAX
+   * waits without limit, a deadline not after `now_ns` not at all. Called with the base's lock
+   * held, returns with it held. 0 also when a signal ended the wait. */
+  int (*wait)(void *state, int64_t now_ns, int64_t deadline_ns, struct event_readiness_sink *sink);
+  void (*destroy)(void *state);
+  /* The clock that deadlines are on, in nanoseconds; NULL: the system's monotonic clock. Lets a
+   * simulated backend own time. */
+  int64_t (*now)(void *state);
+};
+
+/* The constructor under event_base_new_with_config(): tries the backends of a NULL-terminated
+ * table in order and takes the first that `config` (may be NULL), the environment and the system
+ * allow. Returns NULL when there is none or memory is short. */
+struct event_base *event_base_new_with_backends(const struct event_config *config,
+                                                const struct event_readiness_ops *const *backends);
+
+#endif

@@ -1,0 +1,276 @@
+#include "loop/timeouts.h"
+
+#include <string.h>
+
+#include "loop/active.h"
+#include "loop/base.h"
+#include "loop/event_internal.h"
+#include "util/clock.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* A duration that event_base_init_common_timeout() returned carries its queue's number in the bits
+ * of tv_usec above the microseconds. */
+#define USEC_MASK 0x000fffff
+#define QUEUE_MASK 0x0ff00000
+#define QUEUE_SHIFT 20
+#define MAGIC_MASK 0xf0000000u
+#define MAGIC 0x50000000u
+#define MAX_COMMON_TIMEOUTS 256
+
+/* Tells a queue's entry in the heap from an event; it is never run. */
+#define HEAP_ENTRY_CLOSURE 0xff
+
+struct common_timeout {
+  EVENT_TAILQ_HEAD_(, event) events; /* by deadline */
+  struct timeval duration;           /* with magic and number */
+  struct event heap_entry;           /* stands for the first event in the heap */
+};
+
+static struct common_timeout *queue_of(const struct event_base *base, const struct timeval *tv) {
+  if (((unsigned)tv->tv_usec & MAGIC_MASK) != MAGIC) return NULL;
+  int number = (int)((tv->tv_usec & QUEUE_MASK) >> QUEUE_SHIFT);
+  return number < base->num_common_timeouts ? base->common_timeouts[number] : NULL;
+}
+
+static int64_t duration_ns(const struct event_base *base, const struct timeval *tv) {
+  if (!queue_of(base, tv)) return strata_timeval_to_ns(tv);
+  struct timeval plain = {tv->tv_sec, tv->tv_usec & USEC_MASK};
+  return strata_timeval_to_ns(&plain);
+}
+
+static int has_timeout(const struct event *event) {
+  return event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT;
+}
+
+static int is_heap_entry_of_queue(const struct event *event) {
+  return event->ev_evcallback.evcb_closure == HEAP_ENTRY_CLOSURE;
+}
+
+static struct common_timeout *queue_of_heap_entry(struct event *event) {
+  return STRATA_CONTAINER_OF(event, struct common_timeout, heap_entry);
+}
+
+int64_t timeouts_deadline_ns(const struct event *event) {
+  return duration_ns(event->ev_base, &event->ev_timeout);
+}
+
+int64_t event_base_clock_ns(struct event_base *base) {
+  int64_t now = base->backend->now ? base->backend->now(base->backend_state) : strata_monotonic_ns();
+  return now - now % STRATA_NS_PER_US;
+}
+
+int64_t event_base_now_ns(struct event_base *base) {
+  return base->cached_now_ns ? base->cached_now_ns : event_base_clock_ns(base);
+}
+
+int timeouts_reserve(struct event_base *base) {
+  return timer_heap_reserve(&base->timers);
+}
+
+/* The queue's slot in the heap follows its first event. */
+static void queue_sync_heap(struct event_base *base, struct common_timeout *queue) {
+  struct event *first = EV_TAILQ_FIRST(&queue->events);
+  struct event *entry = &queue->heap_entry;
+  if (!first) {
+    if (timer_heap_contains(entry)) timer_heap_remove(&base->timers, entry);
+  } else if (timer_heap_contains(entry)) {
+    timer_heap_update(&base->timers, entry, timeouts_deadline_ns(first));
+  } else {
+    timer_heap_push(&base->timers, entry, timeouts_deadline_ns(first));
+  }
+}
+
+static void queue_insert(struct event_base *base, struct common_timeout *queue,
+                         struct event *event) {
+  /* Deadlines grow with the clock, so the place is at the end but for a re-arm that counts from an
+   * earlier time. */
+  int64_t deadline = timeouts_deadline_ns(event);
+  struct event *after = NULL, *each;
+  if (!EV_TAILQ_EMPTY(&queue->events)) {
+    struct event *last = STRATA_CONTAINER_OF(
+        queue->events.tqh_last, struct event, ev_timeout_pos.ev_next_with_common_timeout.tqe_next);
+    if (timeouts_deadline_ns(last) <= deadline) {
+      after = last;
+    } else {
+      EV_TAILQ_FOREACH(each, &queue->events, ev_timeout_pos.ev_next_with_common_timeout) {
+        if (timeouts_deadline_ns(each) > deadline) break;
+        after = each;
+      }
+    }
+  }
+  if (after) {
+    EV_TAILQ_INSERT_AFTER(&queue->events, after, event, ev_timeout_pos.ev_next_with_common_timeout);
+  } else {
+    EV_TAILQ_PUSH_FRONT(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
+    queue_sync_heap(base, queue);
+  }
+}
+
+static void queue_remove(struct event_base *base, struct common_timeout *queue,
+                         struct event *event) {
+  int was_first = EV_TAILQ_FIRST(&queue->events) == event;
+  EV_TAILQ_REMOVE(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
+  timer_heap_init_event(event);
+  if (was_first) queue_sync_heap(base, queue);
+}
+
+static void set_deadline(struct event *event, int64_t deadline_ns,
+                         const struct common_timeout *queue) {
+  event->ev_timeout = strata_ns_to_timeval(deadline_ns);
+  if (queue) event->ev_timeout.tv_usec |= queue->duration.tv_usec & ~USEC_MASK;
+}
+
+void timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns) {
+  struct event_base *base = event->ev_base;
+  int64_t deadline_ns = strata_ns_add(from_ns, duration_ns(base, duration));
+  struct common_timeout *queue = queue_of(base, duration);
+  int is_in_heap = has_timeout(event) && !queue_of(base, &event->ev_timeout);
+  if (is_in_heap && !queue) {
+    set_deadline(event, deadline_ns, NULL);
+    timer_heap_update(&base->timers, event, deadline_ns);
+    return;
+  }
+  timeouts_cancel(event);
+  set_deadline(event, deadline_ns, queue);
+  event->ev_evcallback.evcb_flags |= EVLIST_TIMEOUT;
+  event_count_added(event, 1);
+  if (queue)
+    queue_insert(base, queue, event);
+  else
+    timer_heap_push(&base->timers, event, deadline_ns);
+}
+
+void timeouts_cancel(struct event *event) {
+  if (!has_timeout(event)) return;
+  struct event_base *base = event->ev_base;
+  struct common_timeout *queue = queue_of(base, &event->ev_timeout);
+  if (queue)
+    queue_remove(base, queue, event);
+  else
+    timer_heap_remove(&base->timers, event);
+  event->ev_evcallback.evcb_flags &= ~EVLIST_TIMEOUT;
+  event_count_added(event, -1);
+}
+
+/* The time that an EV_PERSIST event asks for again and again; NULL when it has none. */
+static const struct timeval *interval_of(const struct event *event) {
+  if (event->ev_evcallback.evcb_closure != STRATA_CLOSURE_EVENT_PERSIST) return NULL;
+  const struct timeval *interval = &event->ev_.ev_io.ev_timeout;
+  return interval->tv_sec || interval->tv_usec ? interval : NULL;
+}
+
+void timeouts_restart(struct event *event) {
+  const struct timeval *interval = interval_of(event);
+  if (interval && has_timeout(event))
+    timeouts_schedule(event, interval, event_base_now_ns(event->ev_base));
+}
+
+int64_t timeouts_next_ns(const struct event_base *base) {
+  return timer_heap_is_empty(&base->timers) ? INT64_MAX
+                                            : timer_heap_top(&base->timers)->deadline_ns;
+}
+
+/* A persistent event keeps its slot, so that its next timeout needs no memory. */
+static void activate_due_event(struct event *event, int64_t now) {
+  const struct timeval *interval = interval_of(event);
+  if (interval) {
+    int64_t due = timeouts_deadline_ns(event);
+    /* A loop that fell behind by an interval starts counting anew. */
+    int is_late = strata_ns_add(due, duration_ns(event->ev_base, interval)) <= now;
+    timeouts_schedule(event, interval, is_late ? now : due);
+  } else {
+    timeouts_cancel(event);
+  }
+  event_active_locked(event, EV_TIMEOUT, 1);
+}
+
+static void activate_due_queue(struct common_timeout *queue, int64_t now) {
+  struct event *event;
+  while ((event = EV_TAILQ_FIRST(&queue->events)) && timeouts_deadline_ns(event) <= now)
+    activate_due_event(event, now);
+}
+
+void timeouts_activate_due(struct event_base *base) {
+  if (timer_heap_is_empty(&base->timers)) return;
+  int64_t now = event_base_now_ns(base);
+  while (!timer_heap_is_empty(&base->timers) && timer_heap_top(&base->timers)->deadline_ns <= now) {
+    struct event *event = timer_heap_top(&base->timers)->event;
+    if (is_heap_entry_of_queue(event))
+      activate_due_queue(queue_of_heap_entry(event), now);
+    else
+      activate_due_event(event, now);
+  }
+}
+
+static struct common_timeout *find_queue(struct event_base *base, const struct timeval *duration) {
+  for (int i = 0; i < base->num_common_timeouts; i++) {
+    struct common_timeout *queue = base->common_timeouts[i];
+    if (queue->duration.tv_sec == duration->tv_sec &&
+        (queue->duration.tv_usec & USEC_MASK) == (duration->tv_usec & USEC_MASK))
+      return queue;
+  }
+  return NULL;
+}
+
+static struct common_timeout *make_queue(struct event_base *base, const struct timeval *duration) {
+  size_t num = (size_t)base->num_common_timeouts;
+  if (num == MAX_COMMON_TIMEOUTS) return NULL;
+  void *grown = strata_realloc(base->common_timeouts, (num + 1) * sizeof(*base->common_timeouts));
+  if (!grown) return NULL;
+  base->common_timeouts = grown;
+  struct common_timeout *queue = strata_calloc(1, sizeof(*queue));
+  if (!queue) return NULL;
+  EV_TAILQ_INIT(&queue->events);
+  queue->duration.tv_sec = duration->tv_sec;
+  queue->duration.tv_usec =
+      (long)(MAGIC | (unsigned)num << QUEUE_SHIFT | (unsigned)(duration->tv_usec & USEC_MASK));
+  queue->heap_entry.ev_evcallback.evcb_closure = HEAP_ENTRY_CLOSURE;
+  timer_heap_init_event(&queue->heap_entry);
+  base->common_timeouts[base->num_common_timeouts++] = queue;
+  return queue;
+}
+
+const struct timeval *event_base_init_common_timeout(struct event_base *base,
+                                                     const struct timeval *duration) {
+  event_base_lock(base);
+  struct timeval plain = *duration;
+  if (plain.tv_usec >= 1000000) {
+    if (queue_of(base, duration)) {
+      plain.tv_usec &= USEC_MASK;
+    } else {
+      plain.tv_sec += plain.tv_usec / 1000000;
+      plain.tv_usec %= 1000000;
+    }
+  }
+  struct common_timeout *queue = find_queue(base, &plain);
+  if (!queue) queue = make_queue(base, &plain);
+  event_base_unlock(base);
+  return queue ? &queue->duration : NULL;
+}
+
+static int foreach_in_queue(struct common_timeout *queue, int (*fn)(struct event *, void *),
+                            void *arg) {
+  struct event *event;
+  EV_TAILQ_FOREACH(event, &queue->events, ev_timeout_pos.ev_next_with_common_timeout) {
+    int result = fn(event, arg);
+    if (result) return result;
+  }
+  return 0;
+}
+
+int timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *), void *arg) {
+  int result = 0;
+  for (int i = 0; i < base->timers.num_timers && !result; i++) {
+    struct event *event = base->timers.slots[TIMER_HEAP_ROOT + i].event;
+    result = is_heap_entry_of_queue(event) ? foreach_in_queue(queue_of_heap_entry(event), fn, arg)
+                                           : fn(event, arg);
+  }
+  return result;
+}
+
+void timeouts_free_all(struct event_base *base) {
+  for (int i = 0; i < base->num_common_timeouts; i++) strata_free(base->common_timeouts[i]);
+  if (base->common_timeouts) strata_free(base->common_timeouts);
+  timer_heap_clear(&base->timers);
+}

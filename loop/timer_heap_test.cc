@@ -1,0 +1,99 @@
+extern "C" {
+#include "loop/timer_heap.h"
+}
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <random>
+
+#include "gtest/gtest.h"
+
+namespace {
+
+class TimerHeapTest : public testing::Test {
+ protected:
+  ~TimerHeapTest() override { timer_heap_clear(&heap_); }
+
+  struct event *Push(int64_t deadline) {
+    events_.emplace_back();
+    struct event *event = &events_.back();
+    timer_heap_init_event(event);
+    EXPECT_EQ(0, timer_heap_reserve(&heap_));
+    timer_heap_push(&heap_, event, deadline);
+    return event;
+  }
+
+  int64_t Pop() {
+    const struct timer_slot top = *timer_heap_top(&heap_);
+    timer_heap_remove(&heap_, top.event);
+    EXPECT_FALSE(timer_heap_contains(top.event));
+    return top.deadline_ns;
+  }
+
+  std::deque<struct event> events_;
+  struct timer_heap heap_ = {};
+};
+
+TEST_F(TimerHeapTest, PopsInOrder) {
+  std::mt19937 random(1);
+  std::vector<int64_t> deadlines;
+  for (int i = 0; i < 5000; i++) deadlines.push_back(static_cast<int64_t>(random() % 1000));
+  for (int64_t deadline : deadlines) Push(deadline);
+  std::sort(deadlines.begin(), deadlines.end());
+  for (int64_t deadline : deadlines) ASSERT_EQ(deadline, Pop());
+  EXPECT_TRUE(timer_heap_is_empty(&heap_));
+}
+
+TEST_F(TimerHeapTest, SiblingsShareACacheLine) {
+  for (int i = 0; i < 100; i++) Push(i);
+  const struct timer_slot *first_child = &heap_.slots[TIMER_HEAP_ROOT + 1];
+  EXPECT_EQ(0u, reinterpret_cast<uintptr_t>(first_child) % 64);
+}
+
+TEST_F(TimerHeapTest, GivesMemoryBack) {
+  for (int i = 0; i < 10000; i++) Push(i);
+  int full = heap_.capacity;
+  while (!timer_heap_is_empty(&heap_)) Pop();
+  EXPECT_LT(heap_.capacity, full / 16);
+}
+
+/* Random inserts, moves and removals against a multimap. */
+TEST_F(TimerHeapTest, EqualsAModel) {
+  std::mt19937 random(2);
+  std::map<struct event *, int64_t> model;
+  for (int step = 0; step < 50000; step++) {
+    int64_t deadline = static_cast<int64_t>(random() % 100000);
+    auto any = model.begin();
+    if (!model.empty()) std::advance(any, random() % std::min<size_t>(model.size(), 50));
+    switch (random() % 4) {
+      case 0:
+      case 1:
+        model[Push(deadline)] = deadline;
+        break;
+      case 2:
+        if (model.empty()) break;
+        timer_heap_update(&heap_, any->first, deadline);
+        any->second = deadline;
+        break;
+      case 3:
+        if (model.empty()) break;
+        timer_heap_remove(&heap_, any->first);
+        model.erase(any);
+        break;
+    }
+    if (step % 500 == 0 && !model.empty()) {
+      auto least = std::min_element(model.begin(), model.end(),
+                                    [](auto &a, auto &b) { return a.second < b.second; });
+      ASSERT_EQ(least->second, timer_heap_top(&heap_)->deadline_ns);
+      ASSERT_EQ(static_cast<int>(model.size()), heap_.num_timers);
+    }
+  }
+  for (int64_t last = 0; !timer_heap_is_empty(&heap_);) {
+    int64_t next = Pop();
+    ASSERT_LE(last, next);
+    last = next;
+  }
+}
+
+}  // namespace
