@@ -1,0 +1,428 @@
+#include <errno.h>
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_compat.h>
+#include <event2/event.h>
+
+#include "loop/attachment.h"
+#include "loop/current_base.h"
+#include "loop/finalize.h"
+#include "net/bufferevent_internal.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+#define DEFAULT_MAX_SINGLE_READ 65536
+#define DEFAULT_MAX_SINGLE_WRITE 262144
+
+/* --- References --- */
+
+static void destroy(struct event_callback *callback, void *arg) {
+  struct bufferevent_private *bev = arg;
+  (void)callback;
+  bev->bev.be_ops->destroy(bev);
+  evbuffer_cleanup_embedded(&bev->input);
+  evbuffer_cleanup_embedded(&bev->output);
+  strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+  strata_free(bev);
+}
+
+bool bufferevent_hold(struct bufferevent_private *bev) {
+  strata_lock_acquire(bev->lock);
+  if (bev->num_refs) {
+    bev->num_refs++;
+    return true;
+  }
+  strata_lock_release(bev->lock);
+  return false;
+}
+
+static int release(struct bufferevent_private *bev) {
+  strata_assert(bev->num_refs > 0);
+  if (--bev->num_refs) {
+    strata_lock_release(bev->lock);
+    return 0;
+  }
+  bev->bev.be_ops->detach(bev);
+  bufferevent_stop_inactivity(bev);
+  strata_lock_release(bev->lock);
+  event_base_finalize_callback(bev->bev.ev_base, &bev->deferred, destroy, bev);
+  return 1;
+}
+
+void bufferevent_release(struct bufferevent_private *bev) {
+  (void)release(bev);
+}
+
+static void parent_hold(struct evbuffer_parent *parent) {
+  struct bufferevent_private *bev =
+      STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
+  bev->num_refs++;
+}
+
+static void parent_release(struct evbuffer_parent *parent) {
+  struct bufferevent_private *bev =
+      STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
+  strata_lock_acquire(bev->lock);
+  (void)release(bev);
+}
+
+static const struct evbuffer_parent_ops parent_ops = {parent_hold, parent_release};
+
+void bufferevent_incref(struct bufferevent *bev) {
+  bool is_alive = bufferevent_hold(bufferevent_private_of(bev));
+  strata_assert(is_alive);
+  strata_lock_release(bufferevent_private_of(bev)->lock);
+}
+
+int bufferevent_decref(struct bufferevent *bev) {
+  strata_lock_acquire(bufferevent_private_of(bev)->lock);
+  return release(bufferevent_private_of(bev));
+}
+
+void bufferevent_lock(struct bufferevent *bev) {
+  bufferevent_incref(bev);
+  strata_lock_acquire(bufferevent_private_of(bev)->lock);
+}
+
+void bufferevent_unlock(struct bufferevent *bev) {
+  bufferevent_release(bufferevent_private_of(bev));
+}
+
+/* --- Making and freeing --- */
+
+static const char pool_key;
+
+static void *make_pool(void) {
+  return evbuffer_chain_pool_new();
+}
+
+static void release_pool(void *pool) {
+  evbuffer_chain_pool_unref(pool);
+}
+
+static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info,
+                              void *arg) {
+  struct bufferevent_private *bev = arg;
+  (void)output;
+  /* The end of the callbacks that are running looks at the output once for all of them. */
+  if (bev->is_serving || bev->is_freed || !info->n_added) return;
+  (void)bev->bev.be_ops->update(bev);
+}
+
+static int init_buffers(struct bufferevent_private *bev, struct event_base *base) {
+  struct evbuffer_chain_pool *pool =
+      event_base_get_attachment(base, &pool_key, make_pool, release_pool);
+  bev->parent.ops = &parent_ops;
+  bev->bev.input = &bev->input;
+  bev->bev.output = &bev->output;
+  struct evbuffer *buffers[] = {&bev->input, &bev->output};
+  for (int i = 0; i < 2; i++) {
+    evbuffer_init_embedded(buffers[i], &bev->parent);
+    evbuffer_set_lock_(buffers[i], bev->lock);
+    if (pool) evbuffer_set_pool(buffers[i], pool);
+  }
+  struct evbuffer_cb_entry *watcher = evbuffer_add_cb(&bev->output, on_output_changed, bev);
+  if (!watcher || evbuffer_cb_set_flags(&bev->output, watcher, EVBUFFER_CB_NODEFER) < 0) {
+    evbuffer_cleanup_embedded(&bev->input);
+    evbuffer_cleanup_embedded(&bev->output);
+    return -1;
+  }
+  /* The input is filled, and the output emptied, by the bufferevent alone. */
+  evbuffer_freeze(&bev->input, 0);
+  evbuffer_freeze(&bev->output, 1);
+  return 0;
+}
+
+int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
+                     const struct bufferevent_ops *ops, int options) {
+  if (options & BEV_OPT_UNLOCK_CALLBACKS && !(options & BEV_OPT_DEFER_CALLBACKS)) {
+    strata_log(STRATA_LOG_WARN, "BEV_OPT_UNLOCK_CALLBACKS needs BEV_OPT_DEFER_CALLBACKS");
+    return -1;
+  }
+  if (!base) base = event_current_base;
+  if (!base) return -1;
+  bev->bev.ev_base = base;
+  bev->bev.be_ops = ops;
+  bev->bev.enabled = EV_WRITE;
+  bev->num_refs = 1;
+  bev->options = options;
+  bev->priority = event_base_get_npriorities(base) / 2;
+  bev->source.fd = -1;
+  if (options & BEV_OPT_THREADSAFE &&
+      strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
+    return -1;
+  bufferevent_set_max_single_read(&bev->bev, 0);
+  bufferevent_set_max_single_write(&bev->bev, 0);
+  bufferevent_init_callbacks(bev);
+  bufferevent_init_inactivity(bev);
+  if (init_buffers(bev, base) < 0) {
+    strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+    return -1;
+  }
+  return 0;
+}
+
+void bufferevent_free(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  bev->bev.readcb = bev->bev.writecb = NULL;
+  bev->bev.errorcb = NULL;
+  bev->is_freed = true;
+  bev->bev.enabled = 0;
+  /* At once, though a queued callback may hold the object a little longer: the descriptor's number
+   * may have a new owner before that. */
+  bev->bev.be_ops->detach(bev);
+  (void)release(bev);
+}
+
+struct bufferevent *bufferevent_new(evutil_socket_t fd, evbuffercb readcb, evbuffercb writecb,
+                                    everrorcb errorcb, void *arg) {
+  struct bufferevent *bev = bufferevent_socket_new(NULL, fd, 0);
+  if (bev) bufferevent_setcb(bev, readcb, writecb, errorcb, arg);
+  return bev;
+}
+
+/* --- What is enabled, and how much --- */
+
+int bufferevent_enable(struct bufferevent *bufev, short directions) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  int result = 0;
+  if (!bev->is_freed) {
+    bufev->enabled |= directions & (EV_READ | EV_WRITE);
+    result = bufev->be_ops->update(bev);
+  }
+  strata_lock_release(bev->lock);
+  return result;
+}
+
+int bufferevent_disable(struct bufferevent *bufev, short directions) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  bufev->enabled &= (short)~directions;
+  int result = bufev->be_ops->update(bev);
+  strata_lock_release(bev->lock);
+  return result;
+}
+
+short bufferevent_get_enabled(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  short enabled = bufev->enabled;
+  strata_lock_release(bev->lock);
+  return enabled;
+}
+
+size_t bufferevent_read_room(const struct bufferevent_private *bev) {
+  size_t high = bev->bev.wm_read.high;
+  if (!high) return EV_SSIZE_MAX;
+  return bev->input.total_len < high ? high - bev->input.total_len : 0;
+}
+
+static void on_input_changed(struct evbuffer *input, const struct evbuffer_cb_info *info,
+                             void *arg) {
+  struct bufferevent_private *bev = arg;
+  (void)input;
+  (void)info;
+  if (bufferevent_read_room(bev))
+    bufferevent_resume_read(bev, BEV_SUSPEND_WATERMARK);
+  else
+    bufferevent_suspend_read(bev, BEV_SUSPEND_WATERMARK);
+}
+
+static int watch_input(struct bufferevent_private *bev) {
+  if (bev->input_watcher) return 0;
+  bev->input_watcher = evbuffer_add_cb(&bev->input, on_input_changed, bev);
+  if (!bev->input_watcher) return -1;
+  return evbuffer_cb_set_flags(&bev->input, bev->input_watcher, EVBUFFER_CB_NODEFER);
+}
+
+static void set_read_watermark(struct bufferevent_private *bev, size_t low, size_t high) {
+  /* Without the watcher nothing would resume reading: rather read on than never again. */
+  if (high && watch_input(bev) < 0) {
+    strata_log(STRATA_LOG_WARN, "bufferevent_setwatermark: out of memory");
+    high = 0;
+  }
+  bev->bev.wm_read.low = low;
+  bev->bev.wm_read.high = high;
+  on_input_changed(&bev->input, NULL, bev);
+}
+
+void bufferevent_setwatermark(struct bufferevent *bufev, short directions, size_t low,
+                              size_t high) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  if (directions & EV_WRITE) {
+    bufev->wm_write.low = low;
+    bufev->wm_write.high = high;
+  }
+  if (directions & EV_READ) set_read_watermark(bev, low, high);
+  strata_lock_release(bev->lock);
+}
+
+int bufferevent_getwatermark(struct bufferevent *bufev, short direction, size_t *out_low,
+                             size_t *out_high) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  if (direction != EV_READ && direction != EV_WRITE) return -1;
+  strata_lock_acquire(bev->lock);
+  const struct event_watermark *watermark =
+      direction == EV_READ ? &bufev->wm_read : &bufev->wm_write;
+  if (out_low) *out_low = watermark->low;
+  if (out_high) *out_high = watermark->high;
+  strata_lock_release(bev->lock);
+  return 0;
+}
+
+static size_t limit_or_default(size_t size, size_t default_size) {
+  return size == 0 || size > EV_SSIZE_MAX ? default_size : size;
+}
+
+int bufferevent_set_max_single_read(struct bufferevent *bufev, size_t size) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  bev->max_single_read = limit_or_default(size, DEFAULT_MAX_SINGLE_READ);
+  strata_lock_release(bev->lock);
+  return 0;
+}
+
+int bufferevent_set_max_single_write(struct bufferevent *bufev, size_t size) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  bev->max_single_write = limit_or_default(size, DEFAULT_MAX_SINGLE_WRITE);
+  strata_lock_release(bev->lock);
+  return 0;
+}
+
+ev_ssize_t bufferevent_get_max_single_read(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  ev_ssize_t size = (ev_ssize_t)bev->max_single_read;
+  strata_lock_release(bev->lock);
+  return size;
+}
+
+ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  ev_ssize_t size = (ev_ssize_t)bev->max_single_write;
+  strata_lock_release(bev->lock);
+  return size;
+}
+
+/* --- Data --- */
+
+int bufferevent_write(struct bufferevent *bev, const void *data, size_t size) {
+  return evbuffer_add(bev->output, data, size);
+}
+
+int bufferevent_write_buffer(struct bufferevent *bev, struct evbuffer *source) {
+  return evbuffer_add_buffer(bev->output, source);
+}
+
+size_t bufferevent_read(struct bufferevent *bev, void *data, size_t size) {
+  int len = evbuffer_remove(bev->input, data, size);
+  return len < 0 ? 0 : (size_t)len;
+}
+
+int bufferevent_read_buffer(struct bufferevent *bev, struct evbuffer *target) {
+  return evbuffer_add_buffer(target, bev->input);
+}
+
+struct evbuffer *bufferevent_get_input(struct bufferevent *bev) {
+  return bev->input;
+}
+
+struct evbuffer *bufferevent_get_output(struct bufferevent *bev) {
+  return bev->output;
+}
+
+int bufferevent_flush(struct bufferevent *bufev, short directions,
+                      enum bufferevent_flush_mode mode) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  if (!bufferevent_hold(bev)) return -1;
+  int result = bufev->be_ops->flush ? bufev->be_ops->flush(bev, directions, mode) : 0;
+  bufferevent_release(bev);
+  return result;
+}
+
+/* --- The rest --- */
+
+struct event_base *bufferevent_get_base(struct bufferevent *bev) {
+  return bev->ev_base;
+}
+
+struct bufferevent *bufferevent_get_underlying(struct bufferevent *bev) {
+  (void)bev; /* a socket bufferevent lies over nothing */
+  return NULL;
+}
+
+evutil_socket_t bufferevent_getfd(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  evutil_socket_t fd = bufev->be_ops->set_fd ? event_get_fd(&bufev->ev_read) : -1;
+  strata_lock_release(bev->lock);
+  return fd;
+}
+
+int bufferevent_setfd(struct bufferevent *bufev, evutil_socket_t fd) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  int result = bufev->be_ops->set_fd ? bufev->be_ops->set_fd(bev, fd) : -1;
+  strata_lock_release(bev->lock);
+  return result;
+}
+
+int bufferevent_replacefd(struct bufferevent *bufev, evutil_socket_t fd) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  int result = -1;
+  if (bufev->be_ops->set_fd) {
+    evutil_socket_t old_fd = event_get_fd(&bufev->ev_read);
+    result = bufev->be_ops->set_fd(bev, fd);
+    if (result == 0 && old_fd >= 0) result = evutil_closesocket(old_fd);
+  }
+  strata_lock_release(bev->lock);
+  return result;
+}
+
+int bufferevent_priority_set(struct bufferevent *bufev, int priority) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  int result = -1;
+  strata_lock_acquire(bev->lock);
+  if (priority >= 0 && priority < event_base_get_npriorities(bufev->ev_base) &&
+      event_priority_set(&bufev->ev_read, priority) == 0 &&
+      event_priority_set(&bufev->ev_write, priority) == 0) {
+    bev->priority = priority;
+    event_io_source_set_priority(&bev->source, bufev->ev_base, priority);
+    result = 0;
+  }
+  strata_lock_release(bev->lock);
+  return result;
+}
+
+int bufferevent_get_priority(const struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  int priority = bev->priority;
+  strata_lock_release(bev->lock);
+  return priority;
+}
+
+static int set_base(struct bufferevent_private *bev, struct event_base *base) {
+  if (event_io_source_is_attached(&bev->source)) return -1;
+  if (event_base_set(base, &bev->bev.ev_read) < 0) return -1;
+  if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
+  bev->bev.ev_base = base;
+  return 0;
+}
+
+int bufferevent_base_set(struct event_base *base, struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  strata_lock_acquire(bev->lock);
+  int result = set_base(bev, base);
+  strata_lock_release(bev->lock);
+  return result;
+}

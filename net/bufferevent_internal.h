@@ -1,0 +1,135 @@
+#ifndef STRATA_NET_BUFFEREVENT_INTERNAL_H_
+#define STRATA_NET_BUFFEREVENT_INTERNAL_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
+
+#include "buffer/evbuffer_internal.h"
+#include "buffer/parent.h"
+#include "loop/io_source.h"
+#include "util/executor.h"
+#include "util/lock.h"
+
+/* What every kind of bufferevent has. One allocation: the public struct, both buffers and this.
+ *
+ * Lifetime: counted. bufferevent_free() gives back the maker's reference; a queued deferred callback
+ * and a running callback each hold one. At zero the object is detached from its base, and its memory
+ * is freed once no callback can be under way in the loop's thread (loop/finalize.h). Any callback
+ * may free the bufferevent.
+ *
+ * Locks: the buffers share the bufferevent's lock, which is taken before the base's. */
+
+/* Why a direction is not served although it is enabled. */
+#define BEV_SUSPEND_WATERMARK 0x01 /* the input is at its high watermark */
+
+struct bufferevent_private;
+
+/* What a kind of bufferevent does. Called with the bufferevent's lock held. */
+struct bufferevent_ops {
+  const char *type;
+  /* The directions that are enabled or suspended, or the amount of output, have changed. Returns 0,
+   * or -1 with errno when the descriptor can't be waited for. */
+  int (*update)(struct bufferevent_private *bev);
+  /* Takes everything out of the base: when the object is freed, and again when the last reference is
+   * gone. */
+  void (*detach)(struct bufferevent_private *bev);
+  /* Frees what the kind owns. The lock is not held; nothing else uses the object any more. */
+  void (*destroy)(struct bufferevent_private *bev);
+  int (*flush)(struct bufferevent_private *bev, short directions, enum bufferevent_flush_mode mode);
+  int (*set_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
+};
+
+/* Callbacks that wait for the deferred task. */
+struct bufferevent_pending {
+  bool read, write;
+  short events; /* BEV_EVENT_* */
+  int error;    /* the socket error of an event */
+};
+
+struct bufferevent_private {
+  struct bufferevent bev; /* first */
+  struct evbuffer input, output;
+  struct evbuffer_parent parent;
+  struct event_io_source source;
+  struct event_callback deferred;
+  strata_lock lock;
+  int num_refs;
+  int options; /* BEV_OPT_* */
+  int priority;
+  struct bufferevent_pending pending;
+  uint8_t read_suspended, write_suspended; /* BEV_SUSPEND_* */
+  bool is_serving; /* its callbacks are being run: output waits for their end */
+  bool is_freed;   /* bufferevent_free() was called */
+  bool is_connecting;
+  bool connection_refused; /* a connect that failed at once, to be told from the loop */
+  uint32_t read_size;      /* what the next read asks for; grows while reads are filled */
+  size_t max_single_read, max_single_write;
+  int64_t read_since_ns, write_since_ns; /* when the direction last made progress or became active */
+  struct evbuffer_cb_entry *input_watcher; /* while there is a high watermark */
+};
+
+static inline struct bufferevent_private *bufferevent_private_of(const struct bufferevent *bev) {
+  return (struct bufferevent_private *)bev; /* the public part is the first member */
+}
+
+/* --- bufferevent.c --- */
+
+/* Sets up the common part of a zeroed object with one reference. 0, or -1. */
+int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
+                     const struct bufferevent_ops *ops, int options);
+/* Takes the lock and a reference: what a callback from the loop does first. False when the object is
+ * already on its way out: then neither is taken. */
+bool bufferevent_hold(struct bufferevent_private *bev);
+/* Gives the reference back and releases the lock; frees at zero. */
+void bufferevent_release(struct bufferevent_private *bev);
+
+static inline void bufferevent_suspend_read(struct bufferevent_private *bev, uint8_t why) {
+  if (bev->read_suspended & why) return;
+  bev->read_suspended |= why;
+  (void)bev->bev.be_ops->update(bev);
+}
+
+static inline void bufferevent_resume_read(struct bufferevent_private *bev, uint8_t why) {
+  if (!(bev->read_suspended & why)) return;
+  bev->read_suspended &= (uint8_t)~why;
+  (void)bev->bev.be_ops->update(bev);
+}
+
+/* A direction that is enabled and not suspended. */
+static inline bool bufferevent_is_active(const struct bufferevent_private *bev, short direction) {
+  uint8_t suspended = direction == EV_READ ? bev->read_suspended : bev->write_suspended;
+  return bev->bev.enabled & direction && !suspended;
+}
+
+/* How many more bytes the input may take: bounded by its high watermark. */
+size_t bufferevent_read_room(const struct bufferevent_private *bev);
+
+/* --- callbacks.c: now, or deferred when the options or `trigger_options` say so. The lock is held,
+ * and the caller holds a reference: a callback may free the bufferevent. --- */
+
+void bufferevent_init_callbacks(struct bufferevent_private *bev);
+void bufferevent_run_readcb(struct bufferevent_private *bev, int trigger_options);
+void bufferevent_run_writecb(struct bufferevent_private *bev, int trigger_options);
+void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int trigger_options);
+/* The read or write callback, if the watermark of that direction lets it. */
+void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,
+                            int trigger_options);
+
+/* --- inactivity.c: the timeouts. A timer is armed when a direction becomes active, and looks when
+ * it fires how long ago the last progress was, so that progress costs a store. --- */
+
+void bufferevent_init_inactivity(struct bufferevent_private *bev);
+/* The direction (one of EV_READ, EV_WRITE) waits for progress from now on. */
+void bufferevent_expect_progress(struct bufferevent_private *bev, short direction);
+/* The direction has made progress. */
+void bufferevent_note_progress(struct bufferevent_private *bev, short direction);
+/* A timeout was changed: starts over for the directions that wait. */
+void bufferevent_restart_inactivity(struct bufferevent_private *bev);
+void bufferevent_stop_inactivity(struct bufferevent_private *bev);
+/* Whether a direction waits for progress now: active, and for writing with output to write. */
+bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction);
+
+#endif

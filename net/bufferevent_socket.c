@@ -1,0 +1,304 @@
+#include <errno.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "loop/readiness.h"
+#include "net/bufferevent_internal.h"
+#include "util/memory.h"
+#include "util/socket.h"
+
+/* A bufferevent over a socket. The socket is registered once (loop/io_source.h) and served from the
+ * source's task: what is ready is read, the callbacks run, and then the output is written once,
+ * without waiting to be told that the socket is writable. Only what did not fit waits for that.
+ *
+ *   connecting --(writable, no error)--> open --(end of data, error, timeout)--> direction disabled
+ *
+ * A direction's ready bit is cleared by EAGAIN, or by a read that got less than it asked for unless
+ * the report carried a hang-up: then the end of data is still to be read. */
+
+/* The first read of a wake-up takes a page less room for a chain header, so that one block serves
+ * it; full reads let the next ones ask for more. */
+#define MIN_READ_SIZE (4096 - 128)
+/* Output that the write callback adds is written in the same wake-up, so often. */
+#define MAX_WRITE_ROUNDS 4
+
+static evutil_socket_t fd_of(const struct bufferevent_private *bev) {
+  return bev->bev.ev_read.ev_fd;
+}
+
+static void store_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  bev->bev.ev_read.ev_fd = fd;
+  bev->bev.ev_write.ev_fd = fd;
+}
+
+static short wanted(const struct bufferevent_private *bev) {
+  short want = 0;
+  if (bufferevent_is_active(bev, EV_READ)) want |= EV_READ;
+  if (bev->is_connecting) return want | EV_WRITE;
+  if (bufferevent_awaits_progress(bev, EV_WRITE)) want |= EV_WRITE;
+  return want;
+}
+
+static int ensure_attached(struct bufferevent_private *bev) {
+  if (event_io_source_is_attached(&bev->source)) return 0;
+  if (event_io_source_attach(&bev->source, bev->bev.ev_base, fd_of(bev)) < 0) return -1;
+  /* A socket can be written to until it says otherwise. */
+  if (!bev->is_connecting) event_io_source_set_ready(&bev->source, EV_WRITE);
+  return 0;
+}
+
+static int socket_update(struct bufferevent_private *bev) {
+  if (fd_of(bev) < 0) return 0;
+  short want = wanted(bev);
+  short begun = want & ~bev->source.want;
+  if (want && ensure_attached(bev) < 0) return -1;
+  if (event_io_source_set_want(&bev->source, want) < 0) return -1;
+  if (begun & EV_READ) bufferevent_expect_progress(bev, EV_READ);
+  if (begun & EV_WRITE) bufferevent_expect_progress(bev, EV_WRITE);
+  return 0;
+}
+
+/* --- Reading --- */
+
+static void report_end_of_reading(struct bufferevent_private *bev, short what) {
+  int error = EVUTIL_SOCKET_ERROR();
+  bev->bev.enabled &= ~EV_READ;
+  EVUTIL_SET_SOCKET_ERROR(error);
+  bufferevent_run_eventcb(bev, BEV_EVENT_READING | what, 0);
+}
+
+static void adapt_read_size(struct bufferevent_private *bev, size_t len, bool filled) {
+  if (filled && bev->read_size < bev->max_single_read)
+    bev->read_size *= 4;
+  else if (len < MIN_READ_SIZE)
+    bev->read_size = MIN_READ_SIZE;
+}
+
+static size_t next_read_size(const struct bufferevent_private *bev, size_t budget) {
+  size_t size = bev->read_size < budget ? bev->read_size : budget;
+  size_t room = bufferevent_read_room(bev);
+  return size < room ? size : room;
+}
+
+/* How a round of reading ended. */
+enum read_end { READ_PAUSED, READ_EOF, READ_FAILED };
+
+static enum read_end read_some(struct bufferevent_private *bev, size_t *out_len) {
+  size_t budget = bev->max_single_read;
+  size_t size;
+  *out_len = 0;
+  while ((size = next_read_size(bev, budget)) > 0 && bufferevent_is_active(bev, EV_READ)) {
+    int filled;
+    ev_ssize_t len = evbuffer_recv(&bev->input, fd_of(bev), size, &filled);
+    if (len == 0) return READ_EOF;
+    if (len < 0) {
+      int error = EVUTIL_SOCKET_ERROR();
+      if (!strata_error_rw_retriable(error)) return READ_FAILED;
+      if (strata_error_would_block(error))
+        event_io_source_clear_ready(&bev->source, EV_READ | STRATA_EV_HANGUP);
+      return READ_PAUSED;
+    }
+    *out_len += (size_t)len;
+    budget -= (size_t)len;
+    adapt_read_size(bev, (size_t)len, filled);
+    if (!filled && !(bev->source.ready & STRATA_EV_HANGUP)) {
+      event_io_source_clear_ready(&bev->source, EV_READ);
+      return READ_PAUSED;
+    }
+  }
+  return READ_PAUSED;
+}
+
+static void serve_reading(struct bufferevent_private *bev) {
+  size_t len;
+  enum read_end end = read_some(bev, &len);
+  int error = EVUTIL_SOCKET_ERROR();
+  if (len) {
+    bufferevent_note_progress(bev, EV_READ);
+    if (bev->input.total_len >= bev->bev.wm_read.low) bufferevent_run_readcb(bev, 0);
+  }
+  if (end == READ_PAUSED || bev->is_freed) return;
+  /* The callback may have turned reading off or taken another socket: the end is found again. */
+  if (!bufferevent_is_active(bev, EV_READ) || !(bev->source.ready & EV_READ)) return;
+  EVUTIL_SET_SOCKET_ERROR(end == READ_FAILED ? error : 0);
+  report_end_of_reading(bev, end == READ_FAILED ? BEV_EVENT_ERROR : BEV_EVENT_EOF);
+}
+
+/* --- Writing --- */
+
+static void report_write_error(struct bufferevent_private *bev) {
+  int error = EVUTIL_SOCKET_ERROR();
+  bev->bev.enabled &= ~EV_WRITE;
+  EVUTIL_SET_SOCKET_ERROR(error);
+  bufferevent_run_eventcb(bev, BEV_EVENT_WRITING | BEV_EVENT_ERROR, 0);
+}
+
+static bool can_write(const struct bufferevent_private *bev) {
+  return !bev->is_freed && !bev->is_connecting && bev->source.ready & EV_WRITE &&
+         bufferevent_awaits_progress(bev, EV_WRITE);
+}
+
+/* Writes up to the budget. False when there is no use in going on: the socket is full, or failed. */
+static bool write_some(struct bufferevent_private *bev, size_t *inout_budget) {
+  ev_ssize_t len = evbuffer_send(&bev->output, fd_of(bev), *inout_budget);
+  if (len < 0) {
+    int error = EVUTIL_SOCKET_ERROR();
+    if (strata_error_would_block(error))
+      event_io_source_clear_ready(&bev->source, EV_WRITE);
+    else if (!strata_error_rw_retriable(error))
+      report_write_error(bev);
+    return false;
+  }
+  *inout_budget -= (size_t)len;
+  bufferevent_note_progress(bev, EV_WRITE);
+  return true;
+}
+
+static void serve_writing(struct bufferevent_private *bev) {
+  size_t budget = bev->max_single_write;
+  for (int round = 0; round < MAX_WRITE_ROUNDS && budget && can_write(bev); round++) {
+    size_t old_len = bev->output.total_len;
+    bool goes_on = true;
+    while (goes_on && budget && can_write(bev)) goes_on = write_some(bev, &budget);
+    if (bev->output.total_len < old_len && bev->output.total_len <= bev->bev.wm_write.low)
+      bufferevent_run_writecb(bev, 0);
+    if (!goes_on) return;
+  }
+}
+
+/* --- Connecting --- */
+
+static void finish_connecting(struct bufferevent_private *bev) {
+  enum strata_connect_state state = STRATA_CONNECT_FAILED;
+  if (bev->connection_refused)
+    EVUTIL_SET_SOCKET_ERROR(ECONNREFUSED);
+  else
+    state = strata_socket_connect_result(fd_of(bev));
+  if (state == STRATA_CONNECT_PENDING) {
+    event_io_source_clear_ready(&bev->source, EV_WRITE | STRATA_EV_HANGUP);
+    return;
+  }
+  bev->is_connecting = bev->connection_refused = false;
+  if (state == STRATA_CONNECT_DONE) {
+    bufferevent_run_eventcb(bev, BEV_EVENT_CONNECTED, 0);
+  } else {
+    bev->bev.enabled &= ~(EV_READ | EV_WRITE);
+    bufferevent_run_eventcb(bev, BEV_EVENT_ERROR, 0);
+  }
+}
+
+/* --- The task --- */
+
+static void serve(struct event_callback *task, void *arg) {
+  struct bufferevent_private *bev = arg;
+  (void)task;
+  if (!bufferevent_hold(bev)) return;
+  bev->is_serving = true;
+  if (bev->is_connecting) finish_connecting(bev);
+  if (!bev->is_connecting && bev->source.ready & EV_READ && bufferevent_is_active(bev, EV_READ))
+    serve_reading(bev);
+  serve_writing(bev);
+  bev->is_serving = false;
+  if (!bev->is_freed) (void)socket_update(bev);
+  bufferevent_release(bev);
+}
+
+/* --- Making, connecting, giving away --- */
+
+static void socket_detach(struct bufferevent_private *bev) {
+  event_io_source_detach(&bev->source);
+}
+
+static void socket_destroy(struct bufferevent_private *bev) {
+  if (bev->options & BEV_OPT_CLOSE_ON_FREE && fd_of(bev) >= 0) evutil_closesocket(fd_of(bev));
+}
+
+static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  event_io_source_detach(&bev->source);
+  bev->is_connecting = bev->connection_refused = false;
+  store_fd(bev, fd);
+  return socket_update(bev);
+}
+
+static const struct bufferevent_ops socket_ops = {
+    .type = "socket",
+    .update = socket_update,
+    .detach = socket_detach,
+    .destroy = socket_destroy,
+    .set_fd = socket_set_fd,
+};
+
+struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socket_t fd,
+                                           int options) {
+  struct bufferevent_private *bev = strata_calloc(1, sizeof(*bev));
+  if (!bev) return NULL;
+  if (bufferevent_init(bev, base, &socket_ops, options) < 0) {
+    strata_free(bev);
+    return NULL;
+  }
+  event_callback_init(&bev->source.task, bev->priority, serve, bev);
+  bev->read_size = MIN_READ_SIZE;
+  store_fd(bev, fd);
+  return &bev->bev;
+}
+
+static int wait_for_connect(struct bufferevent_private *bev, bool is_settled) {
+  /* What was ready before belongs to a socket that was not connecting. */
+  event_io_source_detach(&bev->source);
+  bev->is_connecting = true;
+  if (socket_update(bev) < 0) {
+    bev->is_connecting = false;
+    return -1;
+  }
+  /* However it went, the callback comes from the loop. */
+  if (is_settled) event_io_source_set_ready(&bev->source, EV_WRITE);
+  return 0;
+}
+
+static int start_connect(struct bufferevent_private *bev, const struct sockaddr *address,
+                         int address_len) {
+  if (!address) return wait_for_connect(bev, false);
+  switch (strata_socket_connect(fd_of(bev), address, (ev_socklen_t)address_len)) {
+    case STRATA_CONNECT_DONE:
+      return wait_for_connect(bev, true);
+    case STRATA_CONNECT_PENDING:
+      return wait_for_connect(bev, false);
+    case STRATA_CONNECT_FAILED:
+      break;
+  }
+  if (!strata_error_connect_refused(EVUTIL_SOCKET_ERROR())) return -1;
+  bev->connection_refused = true;
+  return wait_for_connect(bev, true);
+}
+
+static int connect_locked(struct bufferevent_private *bev, const struct sockaddr *address,
+                          int address_len) {
+  bool is_new = fd_of(bev) < 0;
+  if (is_new) {
+    if (!address) return -1;
+    evutil_socket_t fd =
+        strata_socket_new(address->sa_family, SOCK_STREAM, 0, STRATA_SOCK_DEFAULT);
+    if (fd < 0) return -1;
+    store_fd(bev, fd);
+  }
+  if (start_connect(bev, address, address_len) == 0) return 0;
+  if (is_new) {
+    int error = EVUTIL_SOCKET_ERROR();
+    event_io_source_detach(&bev->source);
+    evutil_closesocket(fd_of(bev));
+    store_fd(bev, -1);
+    EVUTIL_SET_SOCKET_ERROR(error);
+  }
+  return -1;
+}
+
+int bufferevent_socket_connect(struct bufferevent *bufev, const struct sockaddr *address,
+                               int address_len) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  if (!bufferevent_hold(bev)) return -1;
+  int result = connect_locked(bev, address, address_len);
+  bufferevent_release(bev);
+  return result;
+}

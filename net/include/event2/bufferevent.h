@@ -1,0 +1,313 @@
+#ifndef EVENT2_BUFFEREVENT_H_INCLUDED_
+#define EVENT2_BUFFEREVENT_H_INCLUDED_
+
+/** @file event2/bufferevent.h
+ *
+ * Bufferevents: a stream with an input and an output evbuffer. The library reads from the stream
+ * into the input and calls back when there is something; what the program puts into the output, the
+ * library writes.
+ *
+ * A bufferevent has two directions, EV_READ and EV_WRITE, each enabled or disabled. A new one
+ * writes and does not read: call bufferevent_enable(bev, EV_READ) once the callbacks are set. A
+ * direction that ends (end of stream, error, timeout) is disabled before the event callback hears
+ * of it; the bufferevent goes on existing until it is freed. Neither a bufferevent that is disabled
+ * in both directions nor one that has nothing to write keeps the loop running.
+ *
+ * Callbacks. There are three: data arrived, output was written, and something happened (see
+ * BEV_EVENT_...). They run in the thread of the base's loop, and never from inside a call that the
+ * program makes on the bufferevent, with one exception: bufferevent_trigger() and
+ * bufferevent_trigger_event() without the option to defer. A callback may free any bufferevent, its
+ * own included, change callbacks, enable and disable, read and write.
+ *
+ * Lifetime. bufferevent_free() gives up the caller's reference; after it no callback starts, and
+ * the bufferevent and its buffers must not be used any more. The base must outlive it.
+ *
+ * Threads. A bufferevent with BEV_OPT_THREADSAFE may be used from any thread, and so may its
+ * buffers, which share its lock. That lock is held while its callbacks run, unless it has
+ * BEV_OPT_UNLOCK_CALLBACKS. Others belong to the thread of the loop.
+ *
+ * Errors. int functions return 0 on success and -1 on failure, pointer functions NULL on failure,
+ * unless said otherwise. A failed call leaves the bufferevent and the bytes in it as they were.
+ *
+ * What is here works on sockets. //net makes no base: event_base_new() comes with //backends.
+ */
+
+#include <stddef.h>
+
+#include <event2/event-config.h>
+#include <event2/util.h>
+#include <event2/visibility.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct event_base;
+struct evbuffer;
+struct sockaddr;
+
+/** A buffered stream. Opaque; event2/bufferevent_struct.h has the layout of its public part. */
+struct bufferevent;
+
+/** @name What the event callback is told
+ * Where it happened (READING or WRITING), together with what happened.
+ * @{ */
+/** It concerns reading. */
+#define BEV_EVENT_READING 0x01
+/** It concerns writing. */
+#define BEV_EVENT_WRITING 0x02
+/** The peer will send no more. What it did send is in the input. */
+#define BEV_EVENT_EOF 0x10
+/** The stream, or the attempt to connect, failed; EVUTIL_SOCKET_ERROR() has the reason during the
+ * callback. */
+#define BEV_EVENT_ERROR 0x20
+/** The timeout of bufferevent_set_timeouts() passed. */
+#define BEV_EVENT_TIMEOUT 0x40
+/** The connection that bufferevent_socket_connect() asked for is there. Comes alone. */
+#define BEV_EVENT_CONNECTED 0x80
+/** @} */
+
+/** Called when the input holds new bytes and not less than its low watermark (read callback), or
+ * when the output has been written down to its low watermark (write callback; watermark 0: when it
+ * has become empty). `ctx` is the argument from bufferevent_setcb(). */
+typedef void (*bufferevent_data_cb)(struct bufferevent *bev, void *ctx);
+
+/** Called when something other than data happened; `what` combines BEV_EVENT_... and, where
+ * callbacks are deferred, collects all that happened since the last call. `ctx` as above. */
+typedef void (*bufferevent_event_cb)(struct bufferevent *bev, short what, void *ctx);
+
+/** Options of a new bufferevent, to be combined. */
+enum bufferevent_options {
+  /** The socket belongs to the bufferevent, which closes it when it is freed. */
+  BEV_OPT_CLOSE_ON_FREE = (1 << 0),
+  /** The bufferevent and its buffers get a lock, if threads are set up. */
+  BEV_OPT_THREADSAFE = (1 << 1),
+  /** Callbacks are queued in the loop and run from there, one call for what several events asked
+   * for; not in the middle of the library's work on the bufferevent. */
+  BEV_OPT_DEFER_CALLBACKS = (1 << 2),
+  /** Callbacks run without the bufferevent's lock. Needs BEV_OPT_DEFER_CALLBACKS. */
+  BEV_OPT_UNLOCK_CALLBACKS = (1 << 3)
+};
+
+/* ---- Making, connecting and freeing ---------------------------------------------------------- */
+
+/** A bufferevent over the stream socket `fd`, which must not block, or over none yet (-1);
+ * `options` combines enum bufferevent_options. Free it with bufferevent_free(). NULL when memory is
+ * short or the options contradict each other; then `fd` stays the caller's whatever they say. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socket_t fd,
+                                           int options);
+
+/** Starts to connect to `address` (of `address_len` bytes; copied). Where the bufferevent has no
+ * socket, it gets a new one, which is closed again if this call fails and is treated as the options
+ * say from then on. The event callback hears BEV_EVENT_CONNECTED or BEV_EVENT_ERROR, later from the
+ * loop even when the kernel knows at once. With `address` NULL the socket is one that is connecting
+ * already. What is written before is sent once connected; enabled directions start then. Returns -1
+ * when there is no socket to be had or the attempt cannot be made; then no callback follows. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_socket_connect(struct bufferevent *bev, const struct sockaddr *address,
+                               int address_len);
+
+/** Gives up the caller's reference. No callback starts any more; unwritten output is dropped; the
+ * memory and, with BEV_OPT_CLOSE_ON_FREE, the socket go with the last reference, which the library
+ * itself may hold while a callback is queued or running. May be called from callbacks. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_free(struct bufferevent *bev);
+
+/** Adds a reference, so that the bufferevent's memory stays until bufferevent_decref(). */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_incref(struct bufferevent *bev);
+
+/** Gives up a reference that bufferevent_incref() added. Returns 1 when it was the last and the
+ * bufferevent is gone, else 0. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_decref(struct bufferevent *bev);
+
+/* ---- Callbacks ------------------------------------------------------------------------------- */
+
+/** Sets all callbacks (NULL: none) and their argument. Bytes that are in the input already cause no
+ * callback by this. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_setcb(struct bufferevent *bev, bufferevent_data_cb readcb,
+                       bufferevent_data_cb writecb, bufferevent_event_cb eventcb, void *arg);
+
+/** The callbacks and their argument. An output that is NULL is skipped. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_getcb(struct bufferevent *bev, bufferevent_data_cb *out_readcb,
+                       bufferevent_data_cb *out_writecb, bufferevent_event_cb *out_eventcb,
+                       void **out_arg);
+
+/** How bufferevent_trigger() and bufferevent_trigger_event() call back. */
+enum bufferevent_trigger_options {
+  /** Even if the watermark is not reached. */
+  BEV_TRIG_IGNORE_WATERMARKS = (1 << 16),
+  /** Later from the loop, even if the bufferevent does not defer its callbacks. */
+  BEV_TRIG_DEFER_CALLBACKS = BEV_OPT_DEFER_CALLBACKS
+};
+
+/** Calls the read callback (EV_READ in `directions`) if the input holds its low watermark, and the
+ * write callback (EV_WRITE) if the output is down to its low watermark. `options` combines enum
+ * bufferevent_trigger_options. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_trigger(struct bufferevent *bev, short directions, int options);
+
+/** Calls the event callback with `what` (BEV_EVENT_...). Of the options, only
+ * BEV_TRIG_DEFER_CALLBACKS matters. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_trigger_event(struct bufferevent *bev, short what, int options);
+
+/* ---- Data ------------------------------------------------------------------------------------ */
+
+/** Appends a copy of `size` bytes to the output. It says nothing about their being sent. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_write(struct bufferevent *bev, const void *data, size_t size);
+
+/** Moves all of `buf` to the end of the output, without copying. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_write_buffer(struct bufferevent *bev, struct evbuffer *buf);
+
+/** Takes up to `size` bytes from the front of the input into `out_data`; returns how many, 0 when
+ * there are none. */
+EVENT2_EXPORT_SYMBOL
+size_t bufferevent_read(struct bufferevent *bev, void *out_data, size_t size);
+
+/** Moves all of the input to the end of `buf`, without copying. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_read_buffer(struct bufferevent *bev, struct evbuffer *buf);
+
+/** The input. It belongs to the bufferevent and lives as long. The program may take bytes from it;
+ * only the bufferevent may add at its end. Taking bytes makes a reader that stopped at the high
+ * watermark go on. */
+EVENT2_EXPORT_SYMBOL
+struct evbuffer *bufferevent_get_input(struct bufferevent *bev);
+
+/** The output. It belongs to the bufferevent and lives as long. The program may add bytes to it;
+ * only the bufferevent may take from its front. Adding bytes makes it write. */
+EVENT2_EXPORT_SYMBOL
+struct evbuffer *bufferevent_get_output(struct bufferevent *bev);
+
+/** How bufferevent_flush() flushes. */
+enum bufferevent_flush_mode {
+  /** As usual: process what is convenient. */
+  BEV_NORMAL = 0,
+  /** All that was put in, as far as possible. */
+  BEV_FLUSH = 1,
+  /** All that was put in, and that was the end. */
+  BEV_FINISHED = 2
+};
+
+/** Asks bufferevents that transform or pass on data to move what they hold, in the directions given
+ * (EV_READ, EV_WRITE). Returns 1 when something moved, 0 when nothing did, -1 on error. A socket
+ * bufferevent holds nothing back: it does nothing and returns 0. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_flush(struct bufferevent *bev, short directions, enum bufferevent_flush_mode mode);
+
+/* ---- Flow: directions, watermarks, timeouts, limits ------------------------------------------ */
+
+/** Enables directions (EV_READ, EV_WRITE). What became readable or writable while a direction was
+ * disabled is taken up later from the loop, not inside this call. A timeout starts anew. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_enable(struct bufferevent *bev, short directions);
+
+/** Disables directions (EV_READ, EV_WRITE): no more is read, or written. Bytes stay in the buffers,
+ * and a callback that is queued already may still come. While an attempt to connect is going on,
+ * EV_WRITE can be disabled without giving it up. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_disable(struct bufferevent *bev, short directions);
+
+/** The enabled directions, EV_READ and EV_WRITE. */
+EVENT2_EXPORT_SYMBOL
+short bufferevent_get_enabled(struct bufferevent *bev);
+
+/** Sets the watermarks, in bytes, of the directions given. Reading: the read callback comes only
+ * when the input holds `low` bytes or more; reading stops when it holds `high` (0: never) and goes
+ * on when it holds less. Writing: the write callback comes when the output is down to `low`; `high`
+ * binds those who generate output (filters), not bufferevent_write(). All are 0 at first. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_setwatermark(struct bufferevent *bev, short directions, size_t low, size_t high);
+
+/** The watermarks of one direction, EV_READ or EV_WRITE; anything else fails. An output that is
+ * NULL is skipped. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_getwatermark(struct bufferevent *bev, short direction, size_t *out_low,
+                             size_t *out_high);
+
+/** Sets how long each direction may make no progress while it wants to: reading while enabled and
+ * not stopped by the high watermark, writing while there is output. Then the direction is disabled
+ * and the event callback hears BEV_EVENT_TIMEOUT. NULL: for ever, as at first. The times are copied
+ * and count from now. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_set_timeouts(struct bufferevent *bev, const struct timeval *timeout_read,
+                             const struct timeval *timeout_write);
+
+/** Sets how many bytes one wake-up may read; 0, or more than a ssize_t holds: the default of 16384.
+ * Bounds what one busy connection may take from the others. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_set_max_single_read(struct bufferevent *bev, size_t size);
+
+/** As bufferevent_set_max_single_read(), for writing. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_set_max_single_write(struct bufferevent *bev, size_t size);
+
+/** How many bytes one wake-up may read. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_max_single_read(struct bufferevent *bev);
+
+/** How many bytes one wake-up may write. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bev);
+
+/* ---- What it stands on ----------------------------------------------------------------------- */
+
+/** Puts the bufferevent on another socket (-1: none), in whose state it starts afresh; the
+ * directions stay as enabled and the buffers keep their bytes. The socket before is not closed and
+ * is the caller's again. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_setfd(struct bufferevent *bev, evutil_socket_t fd);
+
+/** As bufferevent_setfd(), but closes the socket before. From libevent 2.2. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_replacefd(struct bufferevent *bev, evutil_socket_t fd);
+
+/** The socket, or -1 for none. It stays the bufferevent's: closing it is bufferevent_setfd(-1)
+ * first, then close. */
+EVENT2_EXPORT_SYMBOL
+evutil_socket_t bufferevent_getfd(struct bufferevent *bev);
+
+/** The bufferevent that this one wraps, or NULL for one that wraps none, as sockets' do. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *bufferevent_get_underlying(struct bufferevent *bev);
+
+/** Moves a socket bufferevent to another base, as long as nothing of it is pending: it does not
+ * read, and no output waits. Fails for other kinds of bufferevents. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_base_set(struct event_base *base, struct bufferevent *bev);
+
+/** The base. */
+EVENT2_EXPORT_SYMBOL
+struct event_base *bufferevent_get_base(struct bufferevent *bev);
+
+/** Sets the priority (see event_base_priority_init()) at which a socket bufferevent does its I/O
+ * and its deferred callbacks run; at first the base's middle one. -1 when it is out of range or one
+ * of its events is active. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_priority_set(struct bufferevent *bev, int priority);
+
+/** The priority. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_get_priority(const struct bufferevent *bev);
+
+/** Takes the bufferevent's lock, which is recursive and shared with its buffers, so that several
+ * calls happen as one. Nothing without BEV_OPT_THREADSAFE. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_lock(struct bufferevent *bev);
+
+/** Releases the lock that bufferevent_lock() took. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_unlock(struct bufferevent *bev);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,275 @@
+#include <event2/listener.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include <event2/event_struct.h>
+#include <event2/util.h>
+
+#include "loop/finalize.h"
+#include "loop/io_source.h"
+#include "loop/readiness.h"
+#include "util/executor.h"
+#include "util/lock.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/socket.h"
+
+#define DEFAULT_BACKLOG 128
+/* What one turn of the loop accepts before others get their turn. */
+#define ACCEPTS_PER_TURN 32
+/* How long to leave the backlog alone when descriptors have run out. */
+#define PAUSE_USEC 100000
+
+/* Counted like a bufferevent (net/bufferevent_internal.h): the maker's reference, and one for each
+ * callback that is running. */
+struct evconnlistener {
+  struct event_io_source source;
+  struct event pause; /* ends a time without descriptors */
+  struct event_callback end;
+  struct event_base *base;
+  evutil_socket_t fd;
+  evconnlistener_cb callback;
+  evconnlistener_errorcb error_callback;
+  void *arg;
+  strata_lock lock;
+  int num_refs;
+  unsigned flags; /* LEV_OPT_* */
+  bool is_enabled, is_paused;
+};
+
+static void destroy(struct event_callback *end, void *arg) {
+  struct evconnlistener *listener = arg;
+  (void)end;
+  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) evutil_closesocket(listener->fd);
+  strata_lock_destroy(&listener->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+  strata_free(listener);
+}
+
+static bool hold(struct evconnlistener *listener) {
+  strata_lock_acquire(listener->lock);
+  if (listener->num_refs) {
+    listener->num_refs++;
+    return true;
+  }
+  strata_lock_release(listener->lock);
+  return false;
+}
+
+static void release(struct evconnlistener *listener) {
+  bool is_last = --listener->num_refs == 0;
+  if (is_last) {
+    event_io_source_detach(&listener->source);
+    event_del_noblock(&listener->pause);
+    event_debug_unassign(&listener->pause);
+  }
+  strata_lock_release(listener->lock);
+  if (is_last) event_base_finalize_callback(listener->base, &listener->end, destroy, listener);
+}
+
+static int update(struct evconnlistener *listener) {
+  bool accepts = listener->is_enabled && listener->callback && !listener->is_paused;
+  if (!accepts) return event_io_source_set_want(&listener->source, 0);
+  if (!event_io_source_is_attached(&listener->source) &&
+      event_io_source_attach(&listener->source, listener->base, listener->fd) < 0)
+    return -1;
+  return event_io_source_set_want(&listener->source, EV_READ);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
+  struct evconnlistener *listener = arg;
+  (void)fd;
+  (void)what;
+  if (!hold(listener)) return;
+  listener->is_paused = false;
+  if (update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
+  release(listener);
+}
+
+/* Nothing is lost: the kernel keeps the connections, and the readiness is remembered. */
+static void pause_for_a_moment(struct evconnlistener *listener) {
+  struct timeval delay = {0, PAUSE_USEC};
+  if (event_add(&listener->pause, &delay) < 0) return;
+  listener->is_paused = true;
+  (void)update(listener);
+}
+
+static void report_error(struct evconnlistener *listener, int error) {
+  if (strata_error_exhausted(error)) pause_for_a_moment(listener);
+  evconnlistener_errorcb callback = listener->error_callback;
+  void *arg = listener->arg;
+  if (!callback) {
+    strata_log(STRATA_LOG_WARN, "listener: accept: %s", evutil_socket_error_to_string(error));
+    return;
+  }
+  strata_lock_release(listener->lock);
+  EVUTIL_SET_SOCKET_ERROR(error);
+  callback(listener, arg);
+  strata_lock_acquire(listener->lock);
+}
+
+static void hand_over(struct evconnlistener *listener, evutil_socket_t fd,
+                      struct sockaddr *address, int address_len) {
+  evconnlistener_cb callback = listener->callback;
+  void *arg = listener->arg;
+  strata_lock_release(listener->lock);
+  callback(listener, fd, address, address_len, arg);
+  strata_lock_acquire(listener->lock);
+}
+
+static int accept_flags(const struct evconnlistener *listener) {
+  int flags = 0;
+  if (!(listener->flags & LEV_OPT_LEAVE_SOCKETS_BLOCKING)) flags |= STRATA_SOCK_NONBLOCK;
+  if (listener->flags & LEV_OPT_CLOSE_ON_EXEC) flags |= STRATA_SOCK_CLOEXEC;
+  return flags;
+}
+
+/* Accepts one connection. False when the turn is over for this listener. */
+static bool accept_one(struct evconnlistener *listener) {
+  struct sockaddr_storage address;
+  ev_socklen_t address_len = sizeof(address);
+  /* An unnamed AF_UNIX peer leaves most of it unset. */
+  memset(&address, 0, sizeof(address));
+  evutil_socket_t fd = strata_accept4(listener->fd, (struct sockaddr *)&address, &address_len,
+                                      accept_flags(listener));
+  if (fd >= 0) {
+    hand_over(listener, fd, (struct sockaddr *)&address, (int)address_len);
+    return true;
+  }
+  int error = EVUTIL_SOCKET_ERROR();
+  if (strata_error_would_block(error)) {
+    event_io_source_clear_ready(&listener->source, EV_READ | STRATA_EV_HANGUP);
+    return false;
+  }
+  if (strata_error_accept_retriable(error)) return true;
+  /* An error that stays must not spin: it is told once for each report of the kernel. */
+  event_io_source_clear_ready(&listener->source,
+                              strata_error_exhausted(error) ? 0 : EV_READ | STRATA_EV_HANGUP);
+  report_error(listener, error);
+  return false;
+}
+
+static void serve(struct event_callback *task, void *arg) {
+  struct evconnlistener *listener = arg;
+  (void)task;
+  if (!hold(listener)) return;
+  for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    if (!(listener->source.want & EV_READ) || !accept_one(listener)) break;
+  }
+  /* What is left in the backlog has its turn after the others. */
+  if (event_io_source_is_attached(&listener->source)) (void)update(listener);
+  release(listener);
+}
+
+struct evconnlistener *evconnlistener_new(struct event_base *base, evconnlistener_cb callback,
+                                          void *arg, unsigned flags, int backlog,
+                                          evutil_socket_t fd) {
+  if (backlog && listen(fd, backlog > 0 ? backlog : DEFAULT_BACKLOG) < 0) return NULL;
+  struct evconnlistener *listener = strata_calloc(1, sizeof(*listener));
+  if (!listener) return NULL;
+  listener->base = base;
+  listener->fd = fd;
+  listener->callback = callback;
+  listener->arg = arg;
+  listener->flags = flags;
+  listener->num_refs = 1;
+  listener->source.fd = -1;
+  if (flags & LEV_OPT_THREADSAFE &&
+      strata_lock_init(&listener->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0) {
+    strata_free(listener);
+    return NULL;
+  }
+  event_callback_init(&listener->source.task, event_base_get_npriorities(base) / 2, serve,
+                      listener);
+  event_assign(&listener->pause, base, -1, 0, on_pause_over, listener);
+  if (!(flags & LEV_OPT_DISABLED) && evconnlistener_enable(listener) < 0) {
+    listener->flags &= ~LEV_OPT_CLOSE_ON_FREE; /* the caller still owns it */
+    evconnlistener_free(listener);
+    return NULL;
+  }
+  return listener;
+}
+
+static int set_bind_options(evutil_socket_t fd, unsigned flags) {
+  int on = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, (void *)&on, sizeof(on)) < 0) return -1;
+  if (flags & LEV_OPT_REUSEABLE && evutil_make_listen_socket_reuseable(fd) < 0) return -1;
+  if (flags & LEV_OPT_REUSEABLE_PORT && evutil_make_listen_socket_reuseable_port(fd) < 0) return -1;
+  if (flags & LEV_OPT_DEFERRED_ACCEPT && evutil_make_tcp_listen_socket_deferred(fd) < 0) return -1;
+  if (flags & LEV_OPT_BIND_IPV6ONLY && evutil_make_listen_socket_ipv6only(fd) < 0) return -1;
+  return 0;
+}
+
+struct evconnlistener *evconnlistener_new_bind(struct event_base *base, evconnlistener_cb callback,
+                                               void *arg, unsigned flags, int backlog,
+                                               const struct sockaddr *address, int address_len) {
+  if (backlog == 0) return NULL;
+  int family = address ? address->sa_family : AF_UNSPEC;
+  int socket_flags = STRATA_SOCK_NONBLOCK;
+  if (flags & LEV_OPT_CLOSE_ON_EXEC) socket_flags |= STRATA_SOCK_CLOEXEC;
+  evutil_socket_t fd = strata_socket_new(family, SOCK_STREAM, 0, socket_flags);
+  if (fd < 0) return NULL;
+  struct evconnlistener *listener = NULL;
+  if (set_bind_options(fd, flags) == 0 &&
+      (!address || bind(fd, address, (ev_socklen_t)address_len) == 0))
+    listener = evconnlistener_new(base, callback, arg, flags, backlog, fd);
+  if (!listener) {
+    int error = EVUTIL_SOCKET_ERROR();
+    evutil_closesocket(fd);
+    EVUTIL_SET_SOCKET_ERROR(error);
+  }
+  return listener;
+}
+
+void evconnlistener_free(struct evconnlistener *listener) {
+  strata_lock_acquire(listener->lock);
+  listener->callback = NULL;
+  listener->error_callback = NULL;
+  (void)update(listener);
+  release(listener);
+}
+
+static int set_enabled(struct evconnlistener *listener, bool is_enabled) {
+  strata_lock_acquire(listener->lock);
+  listener->is_enabled = is_enabled;
+  if (!is_enabled) {
+    listener->is_paused = false;
+    event_del_noblock(&listener->pause);
+  }
+  int result = update(listener);
+  strata_lock_release(listener->lock);
+  return result;
+}
+
+int evconnlistener_enable(struct evconnlistener *listener) {
+  return set_enabled(listener, true);
+}
+
+int evconnlistener_disable(struct evconnlistener *listener) {
+  return set_enabled(listener, false);
+}
+
+struct event_base *evconnlistener_get_base(struct evconnlistener *listener) {
+  return listener->base;
+}
+
+evutil_socket_t evconnlistener_get_fd(struct evconnlistener *listener) {
+  return listener->fd;
+}
+
+void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb callback,
+                           void *arg) {
+  strata_lock_acquire(listener->lock);
+  listener->callback = callback;
+  listener->arg = arg;
+  (void)update(listener);
+  strata_lock_release(listener->lock);
+}
+
+void evconnlistener_set_error_cb(struct evconnlistener *listener,
+                                 evconnlistener_errorcb errorcb) {
+  strata_lock_acquire(listener->lock);
+  listener->error_callback = errorcb;
+  strata_lock_release(listener->lock);
+}
