@@ -1,0 +1,141 @@
+#ifndef STRATA_BUFFER_EVBUFFER_INTERNAL_H_
+#define STRATA_BUFFER_EVBUFFER_INTERNAL_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/buffer.h>
+
+#include "buffer/chain.h"
+#include "buffer/chain_pool.h"
+#include "buffer/parent.h"
+#include "util/lock.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The buffer itself, for the packages that embed one. Fields are touched by buffer/ only.
+ *
+ * The list of chains: from `first` to `last_data` each chain has bytes; those after last_data
+ * have none, only room (spares). Nothing but a PINNED_WRITE chain has start > 0 with len 0. */
+struct evbuffer {
+  struct evbuffer_chain *first;
+  struct evbuffer_chain *last_data; /* NULL exactly when total_len is 0 */
+  size_t total_len;
+  struct evbuffer_chain *dead;         /* waiting for strata_buffer_finish() to free them */
+  struct evbuffer_cb_entry *callbacks; /* newest first */
+  strata_lock lock;
+  struct evbuffer_chain_pool *pool;
+  struct evbuffer_parent *parent;
+  struct evbuffer_deferred *deferred; /* NULL while callbacks are immediate */
+  uint32_t flags;                     /* EVBUFFER_FLAG_* */
+  uint32_t max_read_len;
+  int num_refs; /* of a buffer of its own: its maker's and those of running callbacks */
+  unsigned callback_depth;
+  unsigned char front_frozen;
+  unsigned char back_frozen;
+  unsigned char owns_lock;
+  unsigned char embedded;
+  unsigned char has_removed_callback;
+  unsigned char freed; /* evbuffer_free() was called: no callback may run */
+};
+
+/* A flag of callbacks: run at once, even where the user's callbacks are deferred. For upper
+ * layers, which may not free the buffer or its parent in such a callback. */
+#define EVBUFFER_CB_NODEFER 2
+
+/* ---- For the layers above ---- */
+
+/* Makes a buffer in memory of the parent's (which may be NULL). */
+void evbuffer_init_embedded(struct evbuffer *buf, struct evbuffer_parent *parent);
+/* Frees what such a buffer holds, not the memory. No callback of it may be running or queued,
+ * which a parent that counts its references knows. */
+void evbuffer_cleanup_embedded(struct evbuffer *buf);
+
+/* Makes the buffer use a lock of someone else's, who keeps it alive. */
+void evbuffer_set_lock_(struct evbuffer *buf, strata_lock lock);
+
+/* New chains come from the pool and old ones go there; takes a reference. NULL: no pool. */
+void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool);
+
+/* One read(2) or readv(2) of at most max_len bytes (values above 128 KiB count as that) to the
+ * end of the buffer, frozen or not. Returns bytes, 0 at the end of the stream, -1 with errno.
+ * *out_filled (out_filled may be NULL): all that was asked for was read, so there may be more. */
+ev_ssize_t evbuffer_recv(struct evbuffer *buf, evutil_socket_t fd, size_t max_len, int *out_filled);
+
+/* Writes and drains at most max_len bytes, frozen or not: one send(2) or sendmsg(2), and one
+ * sendfile(2) when a file follows. Returns bytes, or -1 with errno when nothing was written;
+ * 0 when there is nothing to write. */
+ev_ssize_t evbuffer_send(struct evbuffer *buf, evutil_socket_t fd, size_t max_len);
+
+/* ---- Inside buffer/ ---- */
+
+static inline void strata_buffer_lock(const struct evbuffer *buf) {
+  strata_lock_acquire(buf->lock);
+}
+static inline void strata_buffer_unlock(const struct evbuffer *buf) {
+  strata_lock_release(buf->lock);
+}
+/* Takes both locks in an order that all threads share. */
+void strata_buffer_lock2(const struct evbuffer *a, const struct evbuffer *b);
+
+void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t removed_len);
+
+/* Ends an operation: tells the callbacks, unlocks, frees what discarded chains referred to. The
+ * buffer may be gone afterwards. */
+static inline void strata_buffer_finish(struct evbuffer *buf, size_t added_len,
+                                        size_t removed_len) {
+  if (buf->callbacks || buf->dead) {
+    strata_buffer_finish_slow(buf, added_len, removed_len);
+  } else {
+    strata_buffer_unlock(buf);
+  }
+}
+/* The same after `len` bytes went from one buffer to another. */
+void strata_buffer_finish_move(struct evbuffer *from, struct evbuffer *to, size_t len);
+
+/* Frees callbacks and the deferred state of a buffer that goes away. */
+void strata_buffer_free_callbacks(struct evbuffer *buf);
+/* Frees everything that the buffer has but its own memory. */
+void strata_buffer_destroy_content(struct evbuffer *buf);
+/* Drops a reference, unlocks, and frees the buffer if it was the last. */
+void strata_buffer_unref_unlock(struct evbuffer *buf);
+
+/* True when `len` more bytes may not be added. */
+static inline int strata_buffer_would_overflow(const struct evbuffer *buf, size_t len) {
+  return len > (size_t)EV_SSIZE_MAX - buf->total_len;
+}
+
+/* The link that leads to the first spare. */
+static inline struct evbuffer_chain **strata_buffer_spares(struct evbuffer *buf) {
+  return buf->last_data ? &buf->last_data->next : &buf->first;
+}
+
+/* Room for len more bytes in one piece: in last_data or the first spare, which is returned. NULL
+ * when out of memory. */
+struct evbuffer_chain *strata_buffer_expand(struct evbuffer *buf, size_t len);
+/* A spare with that room: the first one, or a new one in the place of those that are there. */
+struct evbuffer_chain *strata_buffer_get_spare(struct evbuffer *buf, size_t need);
+/* Makes bytes that were written into that chain part of the buffer. */
+void strata_buffer_extend(struct evbuffer *buf, struct evbuffer_chain *chain, size_t len);
+/* Appends a copy; does not look at freezing or overflow. -1 when out of memory. */
+int strata_buffer_append(struct evbuffer *buf, const void *data, size_t len);
+/* Links a list of chains with bytes (len in all) after last_data. */
+void strata_buffer_link_back(struct evbuffer *buf, struct evbuffer_chain *first,
+                             struct evbuffer_chain *last, size_t len);
+/* Frees the spares, pinned ones excepted. */
+void strata_buffer_free_spares(struct evbuffer *buf);
+/* How much room a new chain at either end should have when `need` bytes are needed. */
+size_t strata_buffer_growth(const struct evbuffer *buf, size_t need);
+
+/* Throws away len bytes, which the buffer must have, at the front. */
+void strata_buffer_discard(struct evbuffer *buf, size_t len);
+/* Copies len bytes, which must be there, from (chain, offset) on. -1 when bytes of a file could
+ * not be loaded. */
+int strata_buffer_copy(struct evbuffer_chain *chain, size_t offset, void *out_data, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

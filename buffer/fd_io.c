@@ -1,0 +1,102 @@
+#include "buffer/fd_io.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#if STRATA_HAVE_SENDFILE
+#include <sys/sendfile.h>
+#endif
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0
+#endif
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
+
+/* What one sendfile(2) or pread(2) moves at most on Linux. */
+#define MAX_TRANSFER_LEN ((size_t)0x7ffff000)
+
+ev_ssize_t strata_fd_readv(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs) {
+  if (num_vecs == 1) return read(fd, vec[0].iov_base, vec[0].iov_len);
+  return readv(fd, vec, num_vecs);
+}
+
+static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+                               int flags) {
+  struct msghdr message;
+  if (num_vecs == 1) return send(fd, vec[0].iov_base, vec[0].iov_len, flags);
+  memset(&message, 0, sizeof(message));
+  message.msg_iov = vec;
+  message.msg_iovlen = (size_t)num_vecs;
+  return sendmsg(fd, &message, flags);
+}
+
+ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+                            int has_more) {
+  ev_ssize_t len = send_extents(fd, vec, num_vecs, MSG_NOSIGNAL | (has_more ? MSG_MORE : 0));
+  if (len >= 0 || errno != ENOTSOCK) return len;
+  if (num_vecs == 1) return write(fd, vec[0].iov_base, vec[0].iov_len);
+  return writev(fd, vec, num_vecs);
+}
+
+ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
+#if STRATA_HAVE_SENDFILE
+  off_t at = position;
+  return sendfile(fd, file_fd, &at, len < MAX_TRANSFER_LEN ? len : MAX_TRANSFER_LEN);
+#else
+  (void)fd;
+  (void)file_fd;
+  (void)position;
+  (void)len;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
+ev_off_t strata_fd_file_len(int fd) {
+  struct stat status;
+  return fstat(fd, &status) < 0 ? -1 : (ev_off_t)status.st_size;
+}
+
+int strata_fd_read_at(int fd, ev_off_t position, void *out_data, size_t len) {
+  unsigned char *out = out_data;
+  while (len > 0) {
+    ssize_t got = pread(fd, out, len < MAX_TRANSFER_LEN ? len : MAX_TRANSFER_LEN, position);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) errno = EIO;
+    if (got <= 0) return -1;
+    out += got;
+    len -= (size_t)got;
+    position += got;
+  }
+  return 0;
+}
+
+unsigned char *strata_fd_map(int fd, ev_off_t position, size_t len,
+                             struct strata_file_map *out_map) {
+  size_t page_len = (size_t)sysconf(_SC_PAGESIZE);
+  size_t lead_len = (size_t)((ev_uint64_t)position % page_len);
+  void *address;
+  out_map->address = NULL;
+  /* A page after the file's end can be mapped, but not looked at. */
+  if (strata_fd_file_len(fd) < position + (ev_off_t)len) return NULL;
+  address = mmap(NULL, len + lead_len, PROT_READ, MAP_PRIVATE, fd, position - (ev_off_t)lead_len);
+  if (address == MAP_FAILED) return NULL;
+  out_map->address = address;
+  out_map->len = len + lead_len;
+  return (unsigned char *)address + lead_len;
+}
+
+void strata_fd_unmap(struct strata_file_map *map) {
+  munmap(map->address, map->len);
+  map->address = NULL;
+}
+
+void strata_fd_close(int fd) {
+  close(fd);
+}

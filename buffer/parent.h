@@ -1,0 +1,22 @@
+#ifndef STRATA_BUFFER_PARENT_H_
+#define STRATA_BUFFER_PARENT_H_
+
+/* What a buffer knows of the object that it is embedded in (a bufferevent): how to keep it
+ * alive. Both may be called from any thread that uses the buffer. */
+
+struct evbuffer_parent;
+
+struct evbuffer_parent_ops {
+  /* Takes a reference. Called with the buffer's lock held, while the parent is alive. */
+  void (*hold)(struct evbuffer_parent *parent);
+  /* Gives one back, and frees the parent if it was the last. Called after the buffer has given
+   * up its own hold on the lock; an outer caller in the same thread may still have one, and must
+   * then hold a reference too. The buffer is not touched afterwards. */
+  void (*release)(struct evbuffer_parent *parent);
+};
+
+struct evbuffer_parent {
+  const struct evbuffer_parent_ops *ops;
+};
+
+#endif
