@@ -1,0 +1,10 @@
+#!/bin/sh
+# Runs a fuzz target once over each seed. usage: replay.sh PROGRAM SEED...
+set -eu
+program=$1
+shift
+if [ $# -eq 0 ]; then
+  echo "no corpus: $program was given no input to replay" >&2
+  exit 1
+fi
+exec "$program" "$@"

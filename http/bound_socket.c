@@ -1,0 +1,123 @@
+#include <limits.h>
+
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+
+#include "http/connection.h"
+#include "http/server.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+enum { BACKLOG = 128 };
+/* Above the limit on connections, that many more are told so; the rest is just closed. */
+enum { MAX_REFUSING = 128 };
+
+static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
+                      int addr_len, void *arg) {
+  struct evhttp_bound_socket *bound = arg;
+  int over = bound->http->num_connections - bound->http->max_connections;
+  (void)listener;
+  (void)addr_len;
+  if (over >= MAX_REFUSING || strata_http_connection_start(bound, fd, addr, over >= 0) < 0)
+    evutil_closesocket(fd);
+}
+
+static unsigned listener_flags(void) {
+  return LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE;
+}
+
+static struct evhttp_bound_socket *bound_socket_new(struct evhttp *http) {
+  struct evhttp_bound_socket *bound = strata_calloc(1, sizeof(*bound));
+  if (bound) bound->http = http;
+  return bound;
+}
+
+/* The server's from here on; without a listener there is nothing to own. */
+static struct evhttp_bound_socket *bound_socket_set(struct evhttp_bound_socket *bound,
+                                                    struct evconnlistener *listener) {
+  if (!listener) {
+    strata_free(bound);
+    return NULL;
+  }
+  bound->listener = listener;
+  EV_TAILQ_PUSH_BACK(&bound->http->sockets, bound, next);
+  return bound;
+}
+
+struct evhttp_bound_socket *evhttp_bind_listener(struct evhttp *http,
+                                                 struct evconnlistener *listener) {
+  struct evhttp_bound_socket *bound = bound_socket_new(http);
+  if (!bound) return NULL;
+  evconnlistener_set_cb(listener, on_accept, bound);
+  return bound_socket_set(bound, listener);
+}
+
+void evhttp_del_accept_socket(struct evhttp *http, struct evhttp_bound_socket *bound) {
+  EV_TAILQ_REMOVE(&http->sockets, bound, next);
+  evconnlistener_free(bound->listener);
+  strata_free(bound);
+}
+
+struct evhttp_bound_socket *evhttp_accept_socket_with_handle(struct evhttp *http,
+                                                             evutil_socket_t fd) {
+  struct evhttp_bound_socket *bound = bound_socket_new(http);
+  if (!bound) return NULL;
+  return bound_socket_set(
+      bound, evconnlistener_new(http->base, on_accept, bound, listener_flags(), 0, fd));
+}
+
+int evhttp_accept_socket(struct evhttp *http, evutil_socket_t fd) {
+  return evhttp_accept_socket_with_handle(http, fd) ? 0 : -1;
+}
+
+static struct evhttp_bound_socket *bind_address(struct evhttp *http, const struct sockaddr *addr,
+                                                int addr_len) {
+  struct evhttp_bound_socket *bound = bound_socket_new(http);
+  if (!bound) return NULL;
+  return bound_socket_set(
+      bound, evconnlistener_new_bind(http->base, on_accept, bound, listener_flags(), BACKLOG, addr,
+                                     addr_len));
+}
+
+struct evhttp_bound_socket *evhttp_bind_socket_with_handle(struct evhttp *http, const char *address,
+                                                           ev_uint16_t port) {
+  struct evutil_addrinfo hints = {0}, *list = NULL, *info;
+  struct evhttp_bound_socket *bound = NULL;
+  char service[8];
+  hints.ai_family = PF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_protocol = IPPROTO_TCP;
+  hints.ai_flags = EVUTIL_AI_PASSIVE | EVUTIL_AI_ADDRCONFIG;
+  evutil_snprintf(service, sizeof(service), "%d", (int)port);
+  if (evutil_getaddrinfo(address, service, &hints, &list) != 0) return NULL;
+  for (info = list; info && !bound; info = info->ai_next)
+    bound = bind_address(http, info->ai_addr, (int)info->ai_addrlen);
+  evutil_freeaddrinfo(list);
+  return bound;
+}
+
+int evhttp_bind_socket(struct evhttp *http, const char *address, ev_uint16_t port) {
+  return evhttp_bind_socket_with_handle(http, address, port) ? 0 : -1;
+}
+
+struct evconnlistener *evhttp_bound_socket_get_listener(struct evhttp_bound_socket *bound) {
+  return bound->listener;
+}
+
+evutil_socket_t evhttp_bound_socket_get_fd(struct evhttp_bound_socket *bound) {
+  return evconnlistener_get_fd(bound->listener);
+}
+
+void evhttp_foreach_bound_socket(struct evhttp *http, evhttp_bound_socket_foreach_fn *function,
+                                 void *argument) {
+  struct evhttp_bound_socket *bound;
+  EV_TAILQ_FOREACH(bound, &http->sockets, next) {
+    function(bound, argument);
+  }
+}
+
+void evhttp_bound_set_bevcb(struct evhttp_bound_socket *bound,
+                            struct bufferevent *(*cb)(struct event_base *, void *), void *arg) {
+  bound->bevcb = cb;
+  bound->bevcb_arg = arg;
+}

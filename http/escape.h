@@ -1,0 +1,26 @@
+#ifndef STRATA_HTTP_ESCAPE_H_
+#define STRATA_HTTP_ESCAPE_H_
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What '+' stands for. */
+enum strata_http_plus {
+  STRATA_HTTP_PLUS_IS_PLUS,
+  STRATA_HTTP_PLUS_IS_SPACE,
+  STRATA_HTTP_PLUS_IN_QUERY, /* A space, but only behind the first '?'. */
+};
+
+/* Decodes percent escapes into `out`, which has room for len + 1 bytes and may be `bytes` itself,
+ * and adds a NUL. A '%' that starts no escape stays. Returns the decoded length; the result may
+ * contain NUL bytes. */
+size_t strata_http_decode(const char *bytes, size_t len, enum strata_http_plus plus, char *out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

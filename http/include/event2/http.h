@@ -1,0 +1,480 @@
+#ifndef EVENT2_HTTP_H_INCLUDED_
+#define EVENT2_HTTP_H_INCLUDED_
+
+/** @file event2/http.h
+ *
+ * An HTTP/1.1 server (RFC 9110, RFC 9112), field lists, and URIs (RFC 3986).
+ *
+ * A server belongs to one event base and is used from that base's thread only. The way of a
+ * request: it is read and checked; the callback for its path is called; the callback replies, at
+ * once or later, with evhttp_send_reply(), evhttp_send_error() or evhttp_send_reply_start() and
+ * what follows it. Requests that a client pipelines are answered one after the other in their
+ * order; a request that is answered later holds back those behind it.
+ *
+ * Malformed requests never reach a callback: the server answers them and closes.
+ *
+ * Limits that are in force without being asked for, each with its setter:
+ *
+ * | what                           | default    | setter                            |
+ * | ------------------------------ | ---------- | --------------------------------- |
+ * | request line                   | 8 KiB      | evhttp_set_max_request_line_size  |
+ * | whole head                     | 64 KiB     | evhttp_set_max_headers_size       |
+ * | fields of a head               | 100        | evhttp_set_max_headers_count      |
+ * | body                           | 16 MiB     | evhttp_set_max_body_size          |
+ * | connections                    | 32,768     | evhttp_set_max_connections        |
+ * | silence of the client          | 50 s       | evhttp_set_timeout                |
+ * | first byte of a head to last   | 30 s       | evhttp_set_header_deadline_tv     |
+ */
+
+#include <event2/util.h>
+#include <event2/visibility.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bufferevent;
+struct evbuffer;
+struct evconnlistener;
+struct event_base;
+struct evhttp;
+struct evhttp_bound_socket;
+struct evhttp_connection;
+struct evhttp_request;
+struct evhttp_uri;
+struct evkeyvalq;
+struct sockaddr;
+struct timeval;
+
+/* Status codes that often occur (RFC 9110 15). Any code from 100 to 999 may be sent. */
+#define HTTP_OK 200
+#define HTTP_NOCONTENT 204
+#define HTTP_MOVEPERM 301
+#define HTTP_MOVETEMP 302
+#define HTTP_NOTMODIFIED 304
+#define HTTP_BADREQUEST 400
+#define HTTP_NOTFOUND 404
+#define HTTP_BADMETHOD 405
+#define HTTP_ENTITYTOOLARGE 413
+#define HTTP_EXPECTATIONFAILED 417
+#define HTTP_INTERNAL 500
+#define HTTP_NOTIMPLEMENTED 501
+#define HTTP_SERVUNAVAIL 503
+
+/** Request methods, as bits for evhttp_set_allowed_methods(). */
+enum evhttp_cmd_type {
+  EVHTTP_REQ_GET = 1 << 0,
+  EVHTTP_REQ_POST = 1 << 1,
+  EVHTTP_REQ_HEAD = 1 << 2,
+  EVHTTP_REQ_PUT = 1 << 3,
+  EVHTTP_REQ_DELETE = 1 << 4,
+  EVHTTP_REQ_OPTIONS = 1 << 5,
+  EVHTTP_REQ_TRACE = 1 << 6,
+  EVHTTP_REQ_CONNECT = 1 << 7,
+  EVHTTP_REQ_PATCH = 1 << 8
+};
+
+/** A method beyond these; see evhttp_set_ext_method_cmp(). */
+struct evhttp_ext_method {
+  const char *method; /**< Its name, as on the wire. */
+  ev_uint32_t type;   /**< Its bit: one above those of evhttp_cmd_type. */
+  ev_uint16_t flags;  /**< EVHTTP_METHOD_HAS_BODY or 0. */
+};
+/** Requests of the method may have a body. */
+#define EVHTTP_METHOD_HAS_BODY 0x0001
+
+/** Whether a request object stands for a request or for a reply. */
+enum evhttp_request_kind { EVHTTP_REQUEST, EVHTTP_RESPONSE };
+
+/** Why a request was not completed; see evhttp_request_set_error_cb(). */
+enum evhttp_request_error {
+  EVREQ_HTTP_TIMEOUT,        /**< The peer was silent for too long. */
+  EVREQ_HTTP_EOF,            /**< The peer closed. */
+  EVREQ_HTTP_INVALID_HEADER, /**< The head or the framing of the body is malformed. */
+  EVREQ_HTTP_BUFFER_ERROR,   /**< Reading, writing or memory failed. */
+  EVREQ_HTTP_REQUEST_CANCEL, /**< The request was cancelled. */
+  EVREQ_HTTP_DATA_TOO_LONG   /**< A size limit was exceeded. */
+};
+
+/* ---- The server ---- */
+
+/** Makes a server. It serves nothing until it has a socket and callbacks. Freed by evhttp_free(),
+ * or by the server that it became a virtual host of. NULL when out of memory. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp *evhttp_new(struct event_base *base);
+
+/** Frees a server: its sockets, connections and virtual hosts. A callback may do it. Requests
+ * that wait for their reply are freed too and must not be used any more, except those that the
+ * user owns (evhttp_request_own()); each connection's close callback tells in time. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_free(struct evhttp *http);
+
+/** Listens on an address (text form or host name; NULL for any) and port (0: a free one). May be
+ * called several times. 0, or -1 with the socket error set. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_bind_socket(struct evhttp *http, const char *address, ev_uint16_t port);
+
+/** As evhttp_bind_socket(), and returns the handle of the socket, which is valid until
+ * evhttp_del_accept_socket() or evhttp_free(). NULL on error. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_bound_socket *evhttp_bind_socket_with_handle(struct evhttp *http, const char *address,
+                                                           ev_uint16_t port);
+
+/** Accepts connections on a socket that already listens, and owns it from then on. 0, or -1, in
+ * which case the socket is still the caller's. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_accept_socket(struct evhttp *http, evutil_socket_t fd);
+
+/** As evhttp_accept_socket(), and returns the handle. NULL on error. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_bound_socket *evhttp_accept_socket_with_handle(struct evhttp *http,
+                                                             evutil_socket_t fd);
+
+/** Serves what a listener accepts; replaces its callback and owns it from then on. NULL when out
+ * of memory, in which case the listener is still the caller's. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_bound_socket *evhttp_bind_listener(struct evhttp *http,
+                                                 struct evconnlistener *listener);
+
+/** The listener behind a handle; it stays the server's. */
+EVENT2_EXPORT_SYMBOL
+struct evconnlistener *evhttp_bound_socket_get_listener(struct evhttp_bound_socket *bound);
+
+/** The listening socket behind a handle; it stays the server's. */
+EVENT2_EXPORT_SYMBOL
+evutil_socket_t evhttp_bound_socket_get_fd(struct evhttp_bound_socket *bound);
+
+typedef void evhttp_bound_socket_foreach_fn(struct evhttp_bound_socket *, void *);
+/** Calls `function` with each handle and `argument`. It may not add or remove sockets. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_foreach_bound_socket(struct evhttp *http, evhttp_bound_socket_foreach_fn *function,
+                                 void *argument);
+
+/** Stops accepting on a socket and frees its listener, which closes the socket. Connections that
+ * it has accepted live on. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_del_accept_socket(struct evhttp *http, struct evhttp_bound_socket *bound_socket);
+
+/** Sets how the bufferevent of a connection is made (for TLS, say): `cb` returns one without a
+ * descriptor and with BEV_OPT_CLOSE_ON_FREE, or NULL for the server to make its own. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_bevcb(struct evhttp *http, struct bufferevent *(*cb)(struct event_base *, void *),
+                      void *arg);
+/** The same for the connections of one socket; it takes precedence. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_bound_set_bevcb(struct evhttp_bound_socket *bound,
+                            struct bufferevent *(*cb)(struct event_base *, void *), void *arg);
+
+/** Sets what is called with each new request before anything of it is parsed, to set its
+ * callbacks (evhttp_request_set_chunked_cb() and others). A negative result closes the
+ * connection. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_newreqcb(struct evhttp *http, int (*cb)(struct evhttp_request *, void *),
+                         void *arg);
+
+/** Sets how error pages look: `cb` gets the request, an empty buffer for the page, the status
+ * code and the reason phrase, and may add output headers. When it returns a negative number the
+ * page of the library is sent. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_errorcb(struct evhttp *http,
+                        int (*cb)(struct evhttp_request *req, struct evbuffer *buffer, int error,
+                                  const char *reason, void *cbarg),
+                        void *cbarg);
+
+/** Bytes that a request's head may have, request line included; negative for no limit (then
+ * 2 GiB). A longer one is answered with 431. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_headers_size(struct evhttp *http, ev_ssize_t max_headers_size);
+/** Bytes that a request's line may have; not above the limit for the head; negative for no limit.
+ * A longer one is answered with 414 (501 where already the method is longer). */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_request_line_size(struct evhttp *http, ev_ssize_t max_line_size);
+/** Number of fields that a request's head may have, at most 65,535; more are answered with 431. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_headers_count(struct evhttp *http, int max_headers);
+/** Bytes that a request's body may have; negative for no limit. A longer one is answered with
+ * 413. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_body_size(struct evhttp *http, ev_ssize_t max_body_size);
+
+/** Number of connections that are served at a time; 0 or less for no limit. Those above it are
+ * answered with 503, and not at all when many such answers are under way. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_connections(struct evhttp *http, int max_connections);
+/** Number of open connections. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_get_connection_count(struct evhttp *http);
+
+/** Sets the Content-Type of replies that have none; NULL: they are sent without. The string is
+ * not copied. Default: "text/html; charset=ISO-8859-1". */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_default_content_type(struct evhttp *http, const char *content_type);
+
+/** Sets which methods reach callbacks: a set of evhttp_cmd_type bits. Default: GET, POST, HEAD,
+ * PUT, DELETE. Other known methods are answered with 405 and the Allow field, unknown ones with
+ * 501. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_allowed_methods(struct evhttp *http, ev_uint32_t methods);
+
+/** Sets a callback that knows further methods. It is called with `method` set and `type` 0, fills
+ * in the other two and returns 0; or it is called with `method` NULL and fills that in, for the
+ * Allow field; -1: not known. A method's bit must be allowed too. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_ext_method_cmp(struct evhttp *http, int (*cmp)(struct evhttp_ext_method *));
+
+/** Sets the callback for a path: the part of the target before '?', percent-decoded. It owes the
+ * request a reply. 0; -1 when the path has a callback already; -2 when out of memory. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_set_cb(struct evhttp *http, const char *path,
+                  void (*cb)(struct evhttp_request *, void *), void *cb_arg);
+/** Removes the callback for a path. 0, or -1 when there is none. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_del_cb(struct evhttp *, const char *path);
+/** Sets the callback for all other paths. Without one they are answered with 404. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_gencb(struct evhttp *http, void (*cb)(struct evhttp_request *, void *), void *arg);
+
+/** Serves hosts that match a pattern by the callbacks of another server, which has no sockets and
+ * from now on belongs to `http`. The pattern is matched against the request's host, letter case
+ * ignored; '*' stands for any characters. Virtual hosts may have virtual hosts. 0, or -1 when the
+ * vhost has sockets or belongs to a server already, or when out of memory. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_add_virtual_host(struct evhttp *http, const char *pattern, struct evhttp *vhost);
+/** Undoes evhttp_add_virtual_host(): the vhost is the caller's again. 0, or -1 when it was not
+ * one of this server's. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_remove_virtual_host(struct evhttp *http, struct evhttp *vhost);
+
+/** Adds a name of a server or virtual host; compared whole, letter case ignored. 0, or -1 when
+ * out of memory. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_add_server_alias(struct evhttp *http, const char *alias);
+/** Removes a name. 0, or -1 when there is no such name. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_remove_server_alias(struct evhttp *http, const char *alias);
+
+/** Sets how long a connection may make no progress, in reading a request, in waiting for the next
+ * one, and in writing: seconds; 0 or less: the default of 50. For connections accepted from now
+ * on. Waiting for a callback's reply is not limited. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_timeout(struct evhttp *http, int timeout_in_secs);
+/** As evhttp_set_timeout(); NULL or zero: the default. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_timeout_tv(struct evhttp *http, const struct timeval *tv);
+/** Reading and waiting only. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_read_timeout_tv(struct evhttp *http, const struct timeval *tv);
+/** Writing only. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_write_timeout_tv(struct evhttp *http, const struct timeval *tv);
+/** Sets how long a head may take from its first byte to its last, however it trickles in. NULL:
+ * the default of 30 seconds; zero: no such deadline. A head that takes longer is answered with
+ * 408. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv);
+
+/** Server flag: the body of a request that is too large is read and thrown away before the
+ * refusal is sent, for clients that do not look at the reply before they have sent everything.
+ * Without it the refusal is sent at once, and a bounded rest is thrown away. */
+#define EVHTTP_SERVER_LINGERING_CLOSE 0x0001
+/** Sets the server's flags. 0, or nonzero when a flag is unknown. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_set_flags(struct evhttp *http, int flags);
+
+/* ---- Replies ----
+ *
+ * The library adds Date, Content-Length or Transfer-Encoding, Connection and Content-Type where
+ * the reply needs them and the output headers lack them. Replies to HEAD and those with status
+ * 1xx, 204 or 304 are sent without their body. A request whose connection is gone (its
+ * evhttp_request_get_connection() is NULL) may be replied to: the reply is dropped.
+ *
+ * The request is valid until the callback that completed the reply returns, later only when the
+ * user owns it. */
+
+/** Sends a whole reply and completes the request. `reason` may be NULL for the usual phrase.
+ * `databuf` is the body, or NULL; it is emptied and stays the caller's. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
+                       struct evbuffer *databuf);
+
+/** Sends an error page instead of whatever output headers and output buffer held, completes the
+ * request, and closes the connection. `reason` as above. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_error(struct evhttp_request *req, int error, const char *reason);
+
+/** Begins a reply whose body follows piece by piece: chunked to HTTP/1.1 clients, unless the
+ * output headers have a Content-Length; to older ones the end of the connection ends it. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply_start(struct evhttp_request *req, int code, const char *reason);
+/** Sends a piece; `databuf` is emptied and stays the caller's. An empty one is nothing. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply_chunk(struct evhttp_request *req, struct evbuffer *databuf);
+/** As evhttp_send_reply_chunk(); `cb` is called once, from the loop, when everything sent so far
+ * has left for the peer: the moment to send more. A later piece replaces the callback; a
+ * connection that closes before does not call it. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply_chunk_with_cb(struct evhttp_request *, struct evbuffer *databuf,
+                                     void (*cb)(struct evhttp_connection *, void *), void *arg);
+/** Ends such a reply and completes the request. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply_end(struct evhttp_request *req);
+
+/* ---- Requests ---- */
+
+/** Makes a request object. The server makes those of its connections itself. NULL when out of
+ * memory. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_request *evhttp_request_new(void (*cb)(struct evhttp_request *, void *), void *arg);
+/** Frees a request that the user owns or made. When it still waits for its reply, its connection
+ * is closed. A callback of the request may do it. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_free(struct evhttp_request *req);
+
+/** Makes the request the user's: it lives until evhttp_request_free(), whatever becomes of its
+ * connection. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_own(struct evhttp_request *req);
+/** 1 when the user owns the request, otherwise 0. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_request_is_owned(struct evhttp_request *req);
+
+/** Sets a callback for body bytes as they arrive: they are in the input buffer and thrown away
+ * after it. Set it from the new-request or the header callback. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_set_chunked_cb(struct evhttp_request *,
+                                   void (*cb)(struct evhttp_request *, void *));
+/** Sets a callback for when the head is complete. A negative result closes the connection. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_set_header_cb(struct evhttp_request *,
+                                  int (*cb)(struct evhttp_request *, void *));
+/** Sets a callback for a request that breaks off before its callback was called; it gets the
+ * argument of the request's callback. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_set_error_cb(struct evhttp_request *,
+                                 void (*)(enum evhttp_request_error, void *));
+/** Sets a callback for when the whole reply has been written, before the request is freed. Not
+ * called when the connection breaks before. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_set_on_complete_cb(struct evhttp_request *req,
+                                       void (*cb)(struct evhttp_request *, void *), void *cb_arg);
+
+/** The connection, or NULL when it is gone. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection *evhttp_request_get_connection(struct evhttp_request *req);
+/** The request target as it was received; valid as long as the request. */
+EVENT2_EXPORT_SYMBOL
+const char *evhttp_request_get_uri(const struct evhttp_request *req);
+/** The request target taken apart; parsed when first asked for, kept with the request. NULL when
+ * it is no URI reference, or when out of memory. */
+EVENT2_EXPORT_SYMBOL
+const struct evhttp_uri *evhttp_request_get_evhttp_uri(const struct evhttp_request *req);
+/** The method. */
+EVENT2_EXPORT_SYMBOL
+enum evhttp_cmd_type evhttp_request_get_command(const struct evhttp_request *req);
+/** The status code of the reply; 0 before there is one. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_request_get_response_code(const struct evhttp_request *req);
+/** The reason phrase of the reply; NULL before there is one. */
+EVENT2_EXPORT_SYMBOL
+const char *evhttp_request_get_response_code_line(const struct evhttp_request *req);
+/** The fields received; they stay the request's. */
+EVENT2_EXPORT_SYMBOL
+struct evkeyvalq *evhttp_request_get_input_headers(struct evhttp_request *req);
+/** The fields to send; they stay the request's. */
+EVENT2_EXPORT_SYMBOL
+struct evkeyvalq *evhttp_request_get_output_headers(struct evhttp_request *req);
+/** The body received. The user may take bytes out. */
+EVENT2_EXPORT_SYMBOL
+struct evbuffer *evhttp_request_get_input_buffer(struct evhttp_request *req);
+/** A body to send: evhttp_send_reply() sends it before its argument. */
+EVENT2_EXPORT_SYMBOL
+struct evbuffer *evhttp_request_get_output_buffer(struct evhttp_request *req);
+/** The host that the request is for, without the port: that of an absolute target, otherwise of
+ * the Host field. NULL when there is neither, or when out of memory. Valid as long as the
+ * request. */
+EVENT2_EXPORT_SYMBOL
+const char *evhttp_request_get_host(struct evhttp_request *req);
+
+/* ---- Connections ---- */
+
+/** Closes and frees a connection with its requests, as evhttp_free() does. A callback may do it,
+ * that of a request of this connection included. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_free(struct evhttp_connection *evcon);
+/** The bufferevent below; it stays the connection's. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *evhttp_connection_get_bufferevent(struct evhttp_connection *evcon);
+/** The server that accepted the connection. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp *evhttp_connection_get_server(struct evhttp_connection *evcon);
+/** The connection's base. */
+EVENT2_EXPORT_SYMBOL
+struct event_base *evhttp_connection_get_base(struct evhttp_connection *req);
+/** The peer's address as text, valid as long as the connection, and its port. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_get_peer(struct evhttp_connection *evcon, char **address, ev_uint16_t *port);
+/** The peer's address: a struct sockaddr_storage that stays the connection's. NULL when unknown
+ * or when out of memory. */
+EVENT2_EXPORT_SYMBOL
+const struct sockaddr *evhttp_connection_get_addr(struct evhttp_connection *evcon);
+/** Sets a callback for when the connection closes, whoever closes it. Called once; it may not
+ * free the connection, which is on its way already. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_closecb(struct evhttp_connection *evcon,
+                                   void (*)(struct evhttp_connection *, void *), void *);
+
+/* As the server's setters of the same names, for one connection, from its next request on. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_max_headers_size(struct evhttp_connection *evcon,
+                                            ev_ssize_t new_max_headers_size);
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_max_body_size(struct evhttp_connection *evcon,
+                                         ev_ssize_t new_max_body_size);
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_timeout(struct evhttp_connection *evcon, int timeout_in_secs);
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_timeout_tv(struct evhttp_connection *evcon, const struct timeval *tv);
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_read_timeout_tv(struct evhttp_connection *evcon,
+                                           const struct timeval *tv);
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_write_timeout_tv(struct evhttp_connection *evcon,
+                                            const struct timeval *tv);
+
+/** Connection flags. The first two concern clients. */
+#define EVHTTP_CON_REUSE_CONNECTED_ADDR 0x0008
+#define EVHTTP_CON_READ_ON_WRITE_ERROR 0x0010
+/** As EVHTTP_SERVER_LINGERING_CLOSE, for one connection. */
+#define EVHTTP_CON_LINGERING_CLOSE 0x0020
+/** Flags from here on are the library's own. */
+#define EVHTTP_CON_PUBLIC_FLAGS_END 0x100000
+/** Sets flags of a connection. 0, or nonzero when one is unknown. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_connection_set_flags(struct evhttp_connection *evcon, int flags);
+
+/* ---- Field lists ----
+ *
+ * Field names are compared without regard to letter case. */
+
+/** The value of the first field of that name; NULL when there is none. Valid until the field is
+ * removed. */
+EVENT2_EXPORT_SYMBOL
+const char *evhttp_find_header(const struct evkeyvalq *headers, const char *key);
+/** Removes the first field of that name. 0, or -1 when there is none. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_remove_header(struct evkeyvalq *headers, const char *key);
+/** Appends a field; both strings are copied. 0, or -1 when the name is not a token, when the value
+ * contains a line end, or when out of memory. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_add_header(struct evkeyvalq *headers, const char *key, const char *value);
+/** Removes and frees all fields. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_clear_headers(struct evkeyvalq *headers);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <event2/http_uri.h>
+
+#endif

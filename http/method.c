@@ -1,0 +1,52 @@
+#include "http/method.h"
+
+#include <string.h>
+
+static const char *const method_names[] = {"GET",     "POST",  "HEAD",    "PUT",  "DELETE",
+                                           "OPTIONS", "TRACE", "CONNECT", "PATCH"};
+enum { NUM_METHODS = sizeof(method_names) / sizeof(method_names[0]), MAX_NAME_LEN = 31 };
+
+static ev_uint32_t method_ask(const char *name, size_t name_len,
+                              int (*ext_cmp)(struct evhttp_ext_method *)) {
+  char text[MAX_NAME_LEN + 1];
+  struct evhttp_ext_method method = {text, 0, 0};
+  if (name_len > MAX_NAME_LEN) return 0;
+  memcpy(text, name, name_len);
+  text[name_len] = '\0';
+  return ext_cmp(&method) == 0 ? method.type : 0;
+}
+
+ev_uint32_t strata_http_method_parse(const char *name, size_t name_len,
+                                     int (*ext_cmp)(struct evhttp_ext_method *)) {
+  int i;
+  for (i = 0; i < NUM_METHODS; i++) {
+    if (strlen(method_names[i]) == name_len && !memcmp(method_names[i], name, name_len))
+      return 1u << i;
+  }
+  return ext_cmp ? method_ask(name, name_len, ext_cmp) : 0;
+}
+
+static const char *method_name(int bit, int (*ext_cmp)(struct evhttp_ext_method *)) {
+  struct evhttp_ext_method method = {NULL, 0, 0};
+  if (bit < NUM_METHODS) return method_names[bit];
+  method.type = 1u << bit;
+  return ext_cmp && ext_cmp(&method) == 0 ? method.method : NULL;
+}
+
+void strata_http_methods_format(ev_uint32_t methods, int (*ext_cmp)(struct evhttp_ext_method *),
+                                char *out_text) {
+  size_t len = 0;
+  int bit;
+  for (bit = 0; bit < 32; bit++) {
+    const char *name = methods & (1u << bit) ? method_name(bit, ext_cmp) : NULL;
+    size_t name_len = name ? strlen(name) : 0;
+    if (!name || len + name_len + 3 > STRATA_HTTP_METHODS_LEN) continue;
+    if (len) {
+      memcpy(out_text + len, ", ", 2);
+      len += 2;
+    }
+    memcpy(out_text + len, name, name_len);
+    len += name_len;
+  }
+  out_text[len] = '\0';
+}

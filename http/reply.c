@@ -1,0 +1,155 @@
+#include "http/reply.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "http/connection.h"
+#include "http/server.h"
+#include "util/log.h"
+
+void strata_http_reply_complete(struct strata_http_request *request) {
+  request->pub.userdone = 1;
+  strata_http_connection_resume(request->pub.evcon);
+}
+
+void strata_http_reply_break(struct strata_http_request *request) {
+  request->pub.evcon->broken = 1;
+  strata_http_connection_resume(request->pub.evcon);
+}
+
+void strata_http_reply_drop(struct strata_http_request *request) {
+  request->pub.userdone = 1;
+  if (!evhttp_request_is_owned(&request->pub)) evhttp_request_free(&request->pub);
+}
+
+static struct evbuffer *output_of(struct strata_http_request *request) {
+  return bufferevent_get_output(request->pub.evcon->bufev);
+}
+
+static const char *default_type(const struct strata_http_request *request) {
+  return request->pub.evcon->server->default_content_type;
+}
+
+static int empty_buffer(struct evbuffer *buffer) {
+  return evbuffer_drain(buffer, evbuffer_get_length(buffer));
+}
+
+/* ---- Whole replies ---- */
+
+/* The body: what the user put into the request's own buffer comes before what is handed over. */
+static struct evbuffer *whole_body(struct strata_http_request *request, struct evbuffer *databuf) {
+  struct evbuffer *own = request->pub.output_buffer;
+  if (evbuffer_get_length(own) == 0) return databuf;
+  if (databuf && databuf != own && evbuffer_add_buffer(own, databuf) < 0) return NULL;
+  return own;
+}
+
+static int send_whole(struct strata_http_request *request, int code, const char *reason,
+                      struct evbuffer *databuf) {
+  struct evbuffer *body = whole_body(request, databuf);
+  struct strata_http_reply reply = {code, reason, 0, 0, default_type(request), NULL};
+  if (databuf && !body) return -1;
+  if (body) reply.body_len = evbuffer_get_length(body);
+  if (strata_http_reply_head(request, &reply, NULL, 0) < 0) return -1;
+  if (!reply.body_len) return 0;
+  if (!strata_http_reply_has_body(request, code)) return empty_buffer(body);
+  return evbuffer_add_buffer(output_of(request), body);
+}
+
+void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
+                       struct evbuffer *databuf) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  if (!req->evcon) {
+    if (databuf) empty_buffer(databuf);
+    strata_http_reply_drop(request);
+    return;
+  }
+  strata_assert(!req->userdone && !request->started);
+  if (send_whole(request, code, reason, databuf) < 0) strata_http_reply_break(request);
+  strata_http_reply_complete(request);
+}
+
+/* ---- Streamed replies ---- */
+
+void evhttp_send_reply_start(struct evhttp_request *req, int code, const char *reason) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  struct strata_http_reply reply = {code, reason, 0, 1, NULL, NULL};
+  if (!req->evcon) return;
+  strata_assert(!req->userdone && !request->started);
+  reply.content_type = default_type(request);
+  if (strata_http_reply_head(request, &reply, NULL, 0) < 0) strata_http_reply_break(request);
+}
+
+/* Writes the size line of a chunk (RFC 9112 7.1). */
+static int add_chunk_size(struct evbuffer *output, size_t len) {
+  char line[sizeof(len) * 2 + 2], *at = line + sizeof(line);
+  *--at = '\n';
+  *--at = '\r';
+  do {
+    *--at = "0123456789abcdef"[len % 16];
+    len /= 16;
+  } while (len);
+  return evbuffer_add(output, at, (size_t)(line + sizeof(line) - at));
+}
+
+static int add_chunk(struct evbuffer *output, struct evbuffer *piece) {
+  if (add_chunk_size(output, evbuffer_get_length(piece)) < 0) return -1;
+  if (evbuffer_add_buffer(output, piece) < 0) return -1;
+  return evbuffer_add(output, "\r\n", 2);
+}
+
+/* More than the Content-Length promised would be taken for the next reply. */
+static int add_promised(struct strata_http_request *request, struct evbuffer *piece) {
+  size_t len = evbuffer_get_length(piece);
+  if (len <= request->body_left) {
+    request->body_left -= len;
+    return evbuffer_add_buffer(output_of(request), piece);
+  }
+  len = (size_t)request->body_left;
+  request->body_left = 0;
+  if (len && evbuffer_remove_buffer(piece, output_of(request), len) != (int)len) return -1;
+  return empty_buffer(piece);
+}
+
+static int add_piece(struct strata_http_request *request, struct evbuffer *piece) {
+  if (evbuffer_get_length(piece) == 0) return 0;
+  if (!strata_http_reply_has_body(request, request->pub.response_code)) return empty_buffer(piece);
+  if (request->pub.chunked) return add_chunk(output_of(request), piece);
+  if (request->has_length) return add_promised(request, piece);
+  return evbuffer_add_buffer(output_of(request), piece);
+}
+
+void evhttp_send_reply_chunk_with_cb(struct evhttp_request *req, struct evbuffer *databuf,
+                                     void (*cb)(struct evhttp_connection *, void *), void *arg) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  struct evhttp_connection *evcon = req->evcon;
+  if (!evcon) {
+    empty_buffer(databuf);
+    return;
+  }
+  strata_assert(request->started && !req->userdone);
+  evcon->written_cb = cb;
+  evcon->written_cb_arg = arg;
+  if (add_piece(request, databuf) < 0) strata_http_reply_break(request);
+  /* No write will happen that could lead to the callback. */
+  if (cb && evbuffer_get_length(output_of(request)) == 0) strata_http_connection_defer(evcon);
+}
+
+void evhttp_send_reply_chunk(struct evhttp_request *req, struct evbuffer *databuf) {
+  evhttp_send_reply_chunk_with_cb(req, databuf, NULL, NULL);
+}
+
+void evhttp_send_reply_end(struct evhttp_request *req) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  if (!req->evcon) {
+    strata_http_reply_drop(request);
+    return;
+  }
+  strata_assert(request->started && !req->userdone);
+  req->evcon->written_cb = NULL;
+  if (req->chunked && evbuffer_add(output_of(request), "0\r\n\r\n", 5) < 0)
+    strata_http_reply_break(request);
+  /* Fewer bytes than promised: only the end of the connection can tell. */
+  if (request->has_length && request->body_left) request->close_after = 1;
+  strata_http_reply_complete(request);
+}

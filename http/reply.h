@@ -1,0 +1,44 @@
+#ifndef STRATA_HTTP_REPLY_H_
+#define STRATA_HTTP_REPLY_H_
+
+#include <stddef.h>
+
+#include "http/request.h"
+
+/* What goes into the head of a reply besides the request's output headers. */
+struct strata_http_reply {
+  int code;
+  const char *reason;       /* NULL for the usual phrase. */
+  size_t body_len;          /* Of a whole reply. */
+  int streamed;             /* The body follows in pieces; body_len is not used. */
+  const char *content_type; /* When the output headers have none; NULL for none. */
+  const char *allow;        /* Value of an Allow field, or NULL. */
+};
+
+/* Whether a reply with this status to this request has a body (RFC 9112 6.3). */
+int strata_http_reply_has_body(const struct strata_http_request *request, int code);
+
+/* Writes the head of the reply into the connection's output and decides how the body is delimited
+ * (request->pub.chunked, has_length) and whether the connection persists (close_after). `extra`
+ * bytes may follow it at once (extra_len 0 for none). Returns 0; or -1 when out of memory, with
+ * nothing written. */
+int strata_http_reply_head(struct strata_http_request *request,
+                           const struct strata_http_reply *reply, const char *extra,
+                           size_t extra_len);
+
+/* Marks the reply as complete; the connection goes on when the caller has returned to it. */
+void strata_http_reply_complete(struct strata_http_request *request);
+
+/* The reply cannot go on (memory): the connection will be closed. */
+void strata_http_reply_break(struct strata_http_request *request);
+
+/* For a request whose connection is gone: the reply is dropped, and the request with it unless
+ * the user owns it. */
+void strata_http_reply_drop(struct strata_http_request *request);
+
+/* Sends an error page and completes the request, whose connection closes after it. `reason` and
+ * `allow` may be NULL. */
+void strata_http_reply_error(struct strata_http_request *request, int code, const char *reason,
+                             const char *allow);
+
+#endif

@@ -1,0 +1,292 @@
+#include <string.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+
+#include "http/connection.h"
+#include "http/headers.h"
+#include "http/reply.h"
+#include "http/server.h"
+#include "http/status.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* Reply heads are put together by hand in one piece of reserved output: this is done for every
+ * request. */
+
+/* Which of the fields that delimit the body are sent. */
+enum delimiter {
+  DELIMIT_NONE,
+  DELIMIT_LENGTH,
+  DELIMIT_CHUNKED,
+  DELIMIT_OWN_CODING, /* The user has encoded the body and says how. */
+};
+
+struct head {
+  struct strata_http_request *request;
+  const struct strata_http_reply *reply;
+  size_t reason_len;
+  /* Fields among the output headers that matter here; NULL when absent. */
+  const char *date, *connection, *content_type, *content_length, *transfer_encoding;
+  size_t fields_len;
+  enum delimiter delimiter;
+  uint64_t length;
+  const char *persistence; /* Value of our Connection field, or NULL. */
+};
+
+/* ---- What is there ---- */
+
+static const char **head_slot(struct head *head, const struct evkeyval *field) {
+  size_t len = strlen(field->key);
+  switch (len) {
+    case 4:
+      return strata_http_name_equals(field->key, len, "date") ? &head->date : NULL;
+    case 10:
+      return strata_http_name_equals(field->key, len, "connection") ? &head->connection : NULL;
+    case 12:
+      return strata_http_name_equals(field->key, len, "content-type") ? &head->content_type : NULL;
+    case 14:
+      return strata_http_name_equals(field->key, len, "content-length") ? &head->content_length
+                                                                        : NULL;
+    case 17:
+      return strata_http_name_equals(field->key, len, "transfer-encoding")
+                 ? &head->transfer_encoding
+                 : NULL;
+    default:
+      return NULL;
+  }
+}
+
+static int slot_delimits(struct head *head, const char **slot) {
+  return slot == &head->content_length || slot == &head->transfer_encoding;
+}
+
+static void head_survey(struct head *head) {
+  const struct evkeyval *field;
+  EV_TAILQ_FOREACH(field, &head->request->output_headers, next) {
+    const char **slot = head_slot(head, field);
+    if (slot) *slot = field->value;
+    if (slot == &head->connection && strata_http_value_lists(field->value, "close"))
+      head->request->close_after = 1;
+    head->fields_len += strlen(field->key) + strlen(field->value) + 4;
+  }
+}
+
+/* ---- What to say ---- */
+
+int strata_http_reply_has_body(const struct strata_http_request *request, int code) {
+  return code >= 200 && code != 204 && code != 304 && request->pub.type != EVHTTP_REQ_HEAD;
+}
+
+static int parse_length(const char *text, uint64_t *out_length) {
+  uint64_t length = 0;
+  if (!text || !*text) return 0;
+  for (; *text; text++) {
+    if (*text < '0' || *text > '9' || length > (INT64_MAX - 9) / 10) return 0;
+    length = length * 10 + (uint64_t)(*text - '0');
+  }
+  *out_length = length;
+  return 1;
+}
+
+/* A Content-Length without a body says what a GET would get (RFC 9110 8.6). */
+static void delimit_bodiless(struct head *head) {
+  const struct strata_http_reply *reply = head->reply;
+  if (reply->code < 200 || reply->code == 204) return;
+  if (parse_length(head->content_length, &head->length)) {
+    head->delimiter = DELIMIT_LENGTH;
+  } else if (reply->code != 304 && !reply->streamed && reply->body_len) {
+    head->length = reply->body_len;
+    head->delimiter = DELIMIT_LENGTH;
+  }
+}
+
+static void delimit_streamed(struct head *head) {
+  struct strata_http_request *request = head->request;
+  if (parse_length(head->content_length, &head->length)) {
+    head->delimiter = DELIMIT_LENGTH;
+    request->has_length = 1;
+    request->body_left = head->length;
+  } else if (request->pub.minor >= 1) {
+    head->delimiter = DELIMIT_CHUNKED;
+    request->pub.chunked = 1;
+  } else {
+    request->close_after = 1;
+  }
+}
+
+/* A Content-Length of the user's that disagrees with the body would make the rest of the
+ * connection ambiguous: ours is sent instead. */
+static void delimit_whole(struct head *head) {
+  if (head->transfer_encoding && head->request->pub.minor >= 1) {
+    head->delimiter = DELIMIT_OWN_CODING;
+  } else {
+    head->delimiter = DELIMIT_LENGTH;
+    head->length = head->reply->body_len;
+  }
+}
+
+static void head_delimit(struct head *head) {
+  if (!strata_http_reply_has_body(head->request, head->reply->code))
+    delimit_bodiless(head);
+  else if (head->reply->streamed)
+    delimit_streamed(head);
+  else
+    delimit_whole(head);
+}
+
+static void head_persist(struct head *head) {
+  struct strata_http_request *request = head->request;
+  /* A reply that overtakes the request's body leaves no way to find the next request. */
+  if (request->pub.evcon->state != STRATA_HTTP_HANDLER || !request->framing.keep_alive)
+    request->close_after = 1;
+  if (request->close_after) {
+    if (!head->connection || !strata_http_value_lists(head->connection, "close"))
+      head->persistence = "close";
+  } else if (request->pub.minor == 0 && !head->connection) {
+    head->persistence = "keep-alive";
+  }
+}
+
+/* ---- Writing ---- */
+
+static char *put(char *at, const char *bytes, size_t len) {
+  memcpy(at, bytes, len);
+  return at + len;
+}
+
+#define PUT_LITERAL(at, literal) put(at, literal, sizeof(literal) - 1)
+
+static char *put_field(char *at, const char *name, size_t name_len, const char *value) {
+  at = put(at, name, name_len);
+  at = PUT_LITERAL(at, ": ");
+  at = put(at, value, strlen(value));
+  return PUT_LITERAL(at, "\r\n");
+}
+
+static char *put_number(char *at, uint64_t number) {
+  char digits[20];
+  int i = 20;
+  do {
+    digits[--i] = (char)('0' + number % 10);
+    number /= 10;
+  } while (number);
+  return put(at, digits + i, (size_t)(20 - i));
+}
+
+static char *put_status_line(char *at, const struct head *head) {
+  at = PUT_LITERAL(at, "HTTP/1.");
+  *at++ = head->request->pub.minor ? '1' : '0';
+  *at++ = ' ';
+  at = put_number(at, (uint64_t)head->reply->code);
+  *at++ = ' ';
+  at = put(at, head->reply->reason, head->reason_len);
+  return PUT_LITERAL(at, "\r\n");
+}
+
+static char *put_output_headers(char *at, struct head *head) {
+  const struct evkeyval *field;
+  EV_TAILQ_FOREACH(field, &head->request->output_headers, next) {
+    if (!slot_delimits(head, head_slot(head, field)))
+      at = put_field(at, field->key, strlen(field->key), field->value);
+  }
+  return at;
+}
+
+static char *put_delimiter(char *at, const struct head *head) {
+  switch (head->delimiter) {
+    case DELIMIT_LENGTH:
+      at = PUT_LITERAL(at, "Content-Length: ");
+      at = put_number(at, head->length);
+      return PUT_LITERAL(at, "\r\n");
+    case DELIMIT_CHUNKED:
+      return PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n");
+    case DELIMIT_OWN_CODING:
+      return put_field(at, "Transfer-Encoding", 17, head->transfer_encoding);
+    case DELIMIT_NONE:
+      break;
+  }
+  return at;
+}
+
+static char *put_head(char *at, struct head *head) {
+  struct evhttp *http = head->request->pub.evcon->server;
+  at = put_status_line(at, head);
+  at = put_output_headers(at, head);
+  if (!head->date) {
+    at = PUT_LITERAL(at, "Date: ");
+    at = put(at, strata_http_date_now(&http->date, http->base), STRATA_HTTP_DATE_LEN);
+    at = PUT_LITERAL(at, "\r\n");
+  }
+  if (head->reply->content_type && !head->content_type)
+    at = put_field(at, "Content-Type", 12, head->reply->content_type);
+  if (head->reply->allow) at = put_field(at, "Allow", 5, head->reply->allow);
+  at = put_delimiter(at, head);
+  if (head->persistence) at = put_field(at, "Connection", 10, head->persistence);
+  return PUT_LITERAL(at, "\r\n");
+}
+
+/* Room for everything that put_head() may write. */
+static size_t head_bound(const struct head *head) {
+  const struct strata_http_reply *reply = head->reply;
+  size_t fixed = sizeof(
+      "HTTP/1.1 -2147483648 \r\n"
+      "Date: \r\nContent-Type: \r\nAllow: \r\nConnection: keep-alive\r\n"
+      "Content-Length: 18446744073709551615\r\nTransfer-Encoding: chunked\r\n\r\n");
+  return fixed + STRATA_HTTP_DATE_LEN + head->reason_len + head->fields_len +
+         (reply->content_type ? strlen(reply->content_type) : 0) +
+         (reply->allow ? strlen(reply->allow) : 0);
+}
+
+static int head_write(struct head *head, const char *extra, size_t extra_len) {
+  struct evbuffer *output = bufferevent_get_output(head->request->pub.evcon->bufev);
+  struct evbuffer_iovec room;
+  size_t bound = head_bound(head) + extra_len;
+  char *end;
+  if (evbuffer_reserve_space(output, (ev_ssize_t)bound, &room, 1) != 1) return -1;
+  end = put_head(room.iov_base, head);
+  if (extra_len) end = put(end, extra, extra_len);
+  room.iov_len = (size_t)(end - (char *)room.iov_base);
+  return evbuffer_commit_space(output, &room, 1);
+}
+
+/* Remembers status and reason in the request. A reason ends where it would begin another line;
+ * only one that is not the usual phrase is copied. */
+static void remember_status(struct head *head, const struct strata_http_reply *reply) {
+  struct strata_http_request *request = head->request;
+  const char *phrase = strata_http_status_phrase(reply->code);
+  request->pub.response_code = reply->code;
+  request->pub.kind = EVHTTP_RESPONSE;
+  if (request->reason_is_own) strata_free(request->pub.response_code_line);
+  request->reason_is_own = 0;
+  request->pub.response_code_line = (char *)phrase;
+  head->reason_len = strlen(phrase);
+  if (reply->reason && strcmp(reply->reason, phrase) != 0) {
+    size_t len = strcspn(reply->reason, "\r\n");
+    char *copy = strata_strndup(reply->reason, len);
+    if (!copy) return;
+    request->pub.response_code_line = copy;
+    request->reason_is_own = 1;
+    head->reason_len = len;
+  }
+}
+
+int strata_http_reply_head(struct strata_http_request *request,
+                           const struct strata_http_reply *reply, const char *extra,
+                           size_t extra_len) {
+  struct strata_http_reply said = *reply;
+  struct head head;
+  strata_assert(reply->code >= 100 && reply->code <= 999);
+  memset(&head, 0, sizeof(head));
+  head.request = request;
+  head.reply = &said;
+  remember_status(&head, reply);
+  said.reason = request->pub.response_code_line;
+  if (!strata_http_reply_has_body(request, reply->code)) said.content_type = NULL;
+  head_survey(&head);
+  head_delimit(&head);
+  head_persist(&head);
+  request->started = 1;
+  return head_write(&head, extra, extra_len);
+}

@@ -1,0 +1,305 @@
+#include "http/request.h"
+
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "http/connection.h"
+#include "http/headers.h"
+#include "http/server.h"
+#include "http/status.h"
+#include "util/log.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* A pool keeps no more than this: enough for the requests that are read or handled at a time on
+ * a busy server, little enough to forget about. */
+enum { MAX_POOLED = 64, MAX_POOLED_BLOCK_LEN = 16 * 1024 };
+
+/* ---- Making and freeing ---- */
+
+static void request_reset(struct strata_http_request *request) {
+  struct evhttp_request *pub = &request->pub;
+  pub->evcon = NULL;
+  pub->flags = 0;
+  pub->remote_host = NULL;
+  pub->remote_port = 0;
+  pub->host_cache = NULL;
+  pub->kind = EVHTTP_REQUEST;
+  pub->type = (enum evhttp_cmd_type)0;
+  pub->headers_size = pub->body_size = 0;
+  pub->uri = NULL;
+  pub->major = pub->minor = 1;
+  pub->response_code = 0;
+  pub->response_code_line = NULL;
+  pub->ntoread = -1;
+  pub->chunked = pub->userdone = 0;
+  pub->cb = NULL;
+  pub->cb_arg = NULL;
+  pub->chunk_cb = NULL;
+  pub->header_cb = NULL;
+  pub->error_cb = NULL;
+  pub->on_complete_cb = NULL;
+  pub->on_complete_cb_arg = NULL;
+  request->path = NULL;
+  request->path_len = 0;
+  request->head_deadline_ns = 0;
+  request->discard_body = request->dispatched = request->started = request->close_after = 0;
+  request->completing = request->has_length = request->reason_is_own = 0;
+  request->body_left = 0;
+}
+
+/* Gives up what belongs to one use of the object. */
+static void request_empty(struct strata_http_request *request) {
+  struct evhttp_request *pub = &request->pub;
+  evhttp_clear_headers(&request->input_headers);
+  evhttp_clear_headers(&request->output_headers);
+  if (pub->uri_elems) evhttp_uri_free(pub->uri_elems);
+  pub->uri_elems = NULL;
+  if (request->reason_is_own) strata_free(pub->response_code_line);
+  request->reason_is_own = 0;
+}
+
+static void request_destroy(struct strata_http_request *request) {
+  request_empty(request);
+  if (request->pub.input_buffer) evbuffer_free(request->pub.input_buffer);
+  if (request->pub.output_buffer) evbuffer_free(request->pub.output_buffer);
+  strata_free(request->block);
+  strata_free(request);
+}
+
+struct strata_http_request *strata_http_request_make(uint32_t num_fields) {
+  struct strata_http_request *request =
+      strata_calloc(1, sizeof(*request) + num_fields * sizeof(request->fields[0]));
+  if (!request) return NULL;
+  request->num_fields = num_fields;
+  EV_TAILQ_INIT(&request->input_headers);
+  EV_TAILQ_INIT(&request->output_headers);
+  request->pub.input_headers = &request->input_headers;
+  request->pub.output_headers = &request->output_headers;
+  request->pub.input_buffer = evbuffer_new();
+  request->pub.output_buffer = evbuffer_new();
+  request_reset(request);
+  if (request->pub.input_buffer && request->pub.output_buffer) return request;
+  request_destroy(request);
+  return NULL;
+}
+
+struct evhttp_request *evhttp_request_new(void (*cb)(struct evhttp_request *, void *), void *arg) {
+  struct strata_http_request *request = strata_http_request_make(0);
+  if (!request) return NULL;
+  request->pub.kind = EVHTTP_RESPONSE;
+  request->pub.cb = cb;
+  request->pub.cb_arg = arg;
+  return &request->pub;
+}
+
+/* ---- The pool ---- */
+
+static int request_pool(struct strata_http_request *request, struct evhttp *http) {
+  if (!http || http->pool.num_requests >= MAX_POOLED) return 0;
+  if (request->block_len > MAX_POOLED_BLOCK_LEN || request->num_fields != http->limits.num_fields)
+    return 0;
+  request_empty(request);
+  if (evbuffer_get_length(request->pub.input_buffer))
+    evbuffer_drain(request->pub.input_buffer, evbuffer_get_length(request->pub.input_buffer));
+  if (evbuffer_get_length(request->pub.output_buffer))
+    evbuffer_drain(request->pub.output_buffer, evbuffer_get_length(request->pub.output_buffer));
+  request_reset(request);
+  request->next_in_pool = http->pool.first;
+  http->pool.first = request;
+  http->pool.num_requests++;
+  return 1;
+}
+
+struct strata_http_request *strata_http_request_acquire(struct evhttp *http) {
+  struct strata_http_request *request = http->pool.first;
+  if (!request) return strata_http_request_make(http->limits.num_fields);
+  http->pool.first = request->next_in_pool;
+  http->pool.num_requests--;
+  if (request->num_fields == http->limits.num_fields) return request;
+  /* The limit was changed since. */
+  request_destroy(request);
+  return strata_http_request_acquire(http);
+}
+
+void strata_http_request_pool_clear(struct strata_http_request_pool *pool) {
+  while (pool->first) {
+    struct strata_http_request *request = pool->first;
+    pool->first = request->next_in_pool;
+    request_destroy(request);
+  }
+  pool->num_requests = 0;
+}
+
+/* ---- The end of a use ---- */
+
+void strata_http_request_release(struct strata_http_request *request, struct evhttp *http) {
+  request->pub.evcon = NULL;
+  if ((request->pub.flags & (EVHTTP_USER_OWNED | EVHTTP_REQ_NEEDS_FREE)) == EVHTTP_USER_OWNED)
+    return;
+  if (request->pub.flags & EVHTTP_REQ_DEFER_FREE) {
+    request->pub.flags |= EVHTTP_REQ_NEEDS_FREE;
+    return;
+  }
+  if (!request_pool(request, http)) request_destroy(request);
+}
+
+void strata_http_request_enter(struct strata_http_request *request) {
+  request->pub.flags |= EVHTTP_REQ_DEFER_FREE;
+}
+
+void strata_http_request_leave(struct strata_http_request *request, struct evhttp *http) {
+  request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
+  if (!(request->pub.flags & EVHTTP_REQ_NEEDS_FREE)) return;
+  if (request->pub.evcon) strata_http_connection_forget(request->pub.evcon, request);
+  strata_http_request_release(request, http);
+}
+
+void evhttp_request_free(struct evhttp_request *req) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  struct evhttp *http = req->evcon ? req->evcon->server : NULL;
+  req->flags |= EVHTTP_REQ_NEEDS_FREE;
+  if (req->flags & EVHTTP_REQ_DEFER_FREE) return;
+  if (req->evcon) strata_http_connection_forget(req->evcon, request);
+  strata_http_request_release(request, http);
+}
+
+/* ---- Filling in ---- */
+
+static size_t fill_len(const struct strata_http_request *request) {
+  const struct evhttp_head_parser *parser = &request->parser;
+  size_t len = 0;
+  uint32_t i;
+  for (i = 0; i < parser->num_fields; i++)
+    len += strata_http_headers_place_len(request->fields[i].name_len, request->fields[i].value_len);
+  len += parser->target.len + 1 + request->framing.host.len + 1;
+  return len + strlen(request->pub.evcon->peer) + 1;
+}
+
+static int block_reserve(struct strata_http_request *request, size_t len) {
+  char *block;
+  if (len <= request->block_len) return 0;
+  /* Rounded up so that requests which differ a little fit from then on. */
+  len = (len + 1023) & ~(size_t)1023;
+  block = strata_malloc(len);
+  if (!block) return -1;
+  strata_free(request->block);
+  request->block = block;
+  request->block_len = len;
+  return 0;
+}
+
+static char *put_string(char **at, const char *bytes, size_t len) {
+  char *string = *at;
+  memcpy(string, bytes, len);
+  string[len] = '\0';
+  *at += len + 1;
+  return string;
+}
+
+static void fill_path(struct strata_http_request *request) {
+  const struct evhttp_framing *framing = &request->framing;
+  const char *path = request->pub.uri + (framing->path.off - request->parser.target.off);
+  const char *query = memchr(path, '?', framing->path.len);
+  request->path = path;
+  request->path_len = query ? (size_t)(query - path) : framing->path.len;
+  if (framing->target_form == EVHTTP_TARGET_ABSOLUTE && request->path_len == 0) {
+    request->path = "/";
+    request->path_len = 1;
+  }
+}
+
+int strata_http_request_fill(struct strata_http_request *request, const char *data) {
+  const struct evhttp_head_parser *parser = &request->parser;
+  struct evhttp_request *pub = &request->pub;
+  char *at;
+  uint32_t i;
+  if (block_reserve(request, fill_len(request)) < 0) return -1;
+  at = request->block;
+  for (i = 0; i < parser->num_fields; i++) {
+    const struct evhttp_head_field *field = &request->fields[i];
+    strata_http_headers_place(&request->input_headers, at, data + field->name_off, field->name_len,
+                              data + field->value_off, field->value_len);
+    at += strata_http_headers_place_len(field->name_len, field->value_len);
+  }
+  pub->uri = put_string(&at, data + parser->target.off, parser->target.len);
+  if (request->framing.has_host)
+    pub->host_cache = put_string(&at, data + request->framing.host.off, request->framing.host.len);
+  pub->remote_host = put_string(&at, pub->evcon->peer, strlen(pub->evcon->peer));
+  pub->remote_port = pub->evcon->peer_port;
+  pub->headers_size = parser->consumed;
+  fill_path(request);
+  return 0;
+}
+
+/* ---- Accessors ---- */
+
+void evhttp_request_own(struct evhttp_request *req) {
+  req->flags |= EVHTTP_USER_OWNED;
+}
+
+int evhttp_request_is_owned(struct evhttp_request *req) {
+  return (req->flags & EVHTTP_USER_OWNED) != 0;
+}
+
+struct evhttp_connection *evhttp_request_get_connection(struct evhttp_request *req) {
+  return req->evcon;
+}
+
+const char *evhttp_request_get_uri(const struct evhttp_request *req) {
+  return req->uri;
+}
+
+enum evhttp_cmd_type evhttp_request_get_command(const struct evhttp_request *req) {
+  return req->type;
+}
+
+int evhttp_request_get_response_code(const struct evhttp_request *req) {
+  return req->response_code;
+}
+
+const char *evhttp_request_get_response_code_line(const struct evhttp_request *req) {
+  return req->response_code_line;
+}
+
+struct evkeyvalq *evhttp_request_get_input_headers(struct evhttp_request *req) {
+  return req->input_headers;
+}
+
+struct evkeyvalq *evhttp_request_get_output_headers(struct evhttp_request *req) {
+  return req->output_headers;
+}
+
+struct evbuffer *evhttp_request_get_input_buffer(struct evhttp_request *req) {
+  return req->input_buffer;
+}
+
+struct evbuffer *evhttp_request_get_output_buffer(struct evhttp_request *req) {
+  return req->output_buffer;
+}
+
+const char *evhttp_request_get_host(struct evhttp_request *req) {
+  return req->host_cache;
+}
+
+void evhttp_request_set_chunked_cb(struct evhttp_request *req,
+                                   void (*cb)(struct evhttp_request *, void *)) {
+  req->chunk_cb = cb;
+}
+
+void evhttp_request_set_header_cb(struct evhttp_request *req,
+                                  int (*cb)(struct evhttp_request *, void *)) {
+  req->header_cb = cb;
+}
+
+void evhttp_request_set_error_cb(struct evhttp_request *req,
+                                 void (*cb)(enum evhttp_request_error, void *)) {
+  req->error_cb = cb;
+}
+
+void evhttp_request_set_on_complete_cb(struct evhttp_request *req,
+                                       void (*cb)(struct evhttp_request *, void *), void *cb_arg) {
+  req->on_complete_cb = cb;
+  req->on_complete_cb_arg = cb_arg;
+}

@@ -1,0 +1,173 @@
+#include "http/server.h"
+
+#include <limits.h>
+
+#include <event2/http_compat.h>
+
+#include "http/connection.h"
+#include "http/request.h"
+#include "http/vhost.h"
+#include "util/clock.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+static const char default_type[] = "text/html; charset=ISO-8859-1";
+
+static void server_defaults(struct evhttp *http) {
+  http->limits.line_len = STRATA_HTTP_DEFAULT_LINE_LEN;
+  http->limits.head_len = STRATA_HTTP_DEFAULT_HEAD_LEN;
+  http->limits.num_fields = STRATA_HTTP_DEFAULT_FIELDS;
+  http->limits.body_len = STRATA_HTTP_DEFAULT_BODY_LEN;
+  http->max_connections = STRATA_HTTP_DEFAULT_CONNECTIONS;
+  http->allowed_methods =
+      EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE;
+  http->default_content_type = default_type;
+  evhttp_set_timeout_tv(http, NULL);
+  evhttp_set_header_deadline_tv(http, NULL);
+}
+
+struct evhttp *evhttp_new(struct event_base *base) {
+  struct evhttp *http = strata_calloc(1, sizeof(*http));
+  if (!http) return NULL;
+  http->base = base;
+  EV_TAILQ_INIT(&http->vhosts);
+  EV_TAILQ_INIT(&http->aliases);
+  EV_TAILQ_INIT(&http->sockets);
+  EV_TAILQ_INIT(&http->connections);
+  server_defaults(http);
+  return http;
+}
+
+struct evhttp *evhttp_start(const char *address, ev_uint16_t port) {
+  struct evhttp *http = evhttp_new(NULL);
+  if (!http) return NULL;
+  if (evhttp_bind_socket(http, address, port) == 0) return http;
+  evhttp_free(http);
+  return NULL;
+}
+
+void evhttp_free(struct evhttp *http) {
+  if (http->parent) evhttp_remove_virtual_host(http->parent, http);
+  while (!EV_TAILQ_EMPTY(&http->sockets))
+    evhttp_del_accept_socket(http, EV_TAILQ_FIRST(&http->sockets));
+  while (!EV_TAILQ_EMPTY(&http->connections))
+    evhttp_connection_free(EV_TAILQ_FIRST(&http->connections));
+  strata_http_request_pool_clear(&http->pool);
+  strata_http_vhosts_clear(http);
+  strata_http_routes_clear(&http->routes);
+  strata_free(http);
+}
+
+/* ---- Callbacks ---- */
+
+int evhttp_set_cb(struct evhttp *http, const char *path,
+                  void (*cb)(struct evhttp_request *, void *), void *cb_arg) {
+  return strata_http_routes_add(&http->routes, path, cb, cb_arg);
+}
+
+int evhttp_del_cb(struct evhttp *http, const char *path) {
+  return strata_http_routes_remove(&http->routes, path);
+}
+
+void evhttp_set_gencb(struct evhttp *http, void (*cb)(struct evhttp_request *, void *), void *arg) {
+  http->gencb = cb;
+  http->gencb_arg = arg;
+}
+
+void evhttp_set_bevcb(struct evhttp *http, struct bufferevent *(*cb)(struct event_base *, void *),
+                      void *arg) {
+  http->bevcb = cb;
+  http->bevcb_arg = arg;
+}
+
+void evhttp_set_newreqcb(struct evhttp *http, int (*cb)(struct evhttp_request *, void *),
+                         void *arg) {
+  http->newreqcb = cb;
+  http->newreqcb_arg = arg;
+}
+
+void evhttp_set_errorcb(struct evhttp *http,
+                        int (*cb)(struct evhttp_request *, struct evbuffer *, int, const char *,
+                                  void *),
+                        void *cbarg) {
+  http->errorcb = cb;
+  http->errorcb_arg = cbarg;
+}
+
+void evhttp_set_ext_method_cmp(struct evhttp *http, int (*cmp)(struct evhttp_ext_method *)) {
+  http->ext_method_cmp = cmp;
+}
+
+/* ---- Settings ---- */
+
+uint64_t strata_http_size_limit(ev_ssize_t size, uint64_t max) {
+  return size < 0 || (uint64_t)size > max ? max : (uint64_t)size;
+}
+
+int64_t strata_http_timeout_ns(const struct timeval *tv) {
+  if (!tv || (tv->tv_sec <= 0 && tv->tv_usec <= 0))
+    return (int64_t)STRATA_HTTP_DEFAULT_TIMEOUT_S * STRATA_NS_PER_SECOND;
+  return strata_timeval_to_ns(tv);
+}
+
+void evhttp_set_max_headers_size(struct evhttp *http, ev_ssize_t max_headers_size) {
+  http->limits.head_len = (uint32_t)strata_http_size_limit(max_headers_size, INT32_MAX);
+}
+
+void evhttp_set_max_request_line_size(struct evhttp *http, ev_ssize_t max_line_size) {
+  http->limits.line_len = (uint32_t)strata_http_size_limit(max_line_size, INT32_MAX);
+}
+
+void evhttp_set_max_headers_count(struct evhttp *http, int max_headers) {
+  http->limits.num_fields = (uint32_t)strata_http_size_limit(max_headers, UINT16_MAX);
+}
+
+void evhttp_set_max_body_size(struct evhttp *http, ev_ssize_t max_body_size) {
+  http->limits.body_len = strata_http_size_limit(max_body_size, UINT64_MAX);
+}
+
+void evhttp_set_max_connections(struct evhttp *http, int max_connections) {
+  http->max_connections = max_connections > 0 ? max_connections : INT_MAX;
+}
+
+int evhttp_get_connection_count(struct evhttp *http) {
+  return http->num_connections;
+}
+
+void evhttp_set_default_content_type(struct evhttp *http, const char *content_type) {
+  http->default_content_type = content_type;
+}
+
+void evhttp_set_allowed_methods(struct evhttp *http, ev_uint32_t methods) {
+  http->allowed_methods = methods;
+}
+
+void evhttp_set_timeout(struct evhttp *http, int timeout_in_secs) {
+  struct timeval tv = {timeout_in_secs > 0 ? timeout_in_secs : 0, 0};
+  evhttp_set_timeout_tv(http, &tv);
+}
+
+void evhttp_set_timeout_tv(struct evhttp *http, const struct timeval *tv) {
+  evhttp_set_read_timeout_tv(http, tv);
+  evhttp_set_write_timeout_tv(http, tv);
+}
+
+void evhttp_set_read_timeout_tv(struct evhttp *http, const struct timeval *tv) {
+  http->timeouts.read_ns = strata_http_timeout_ns(tv);
+}
+
+void evhttp_set_write_timeout_tv(struct evhttp *http, const struct timeval *tv) {
+  http->timeouts.write_ns = strata_http_timeout_ns(tv);
+}
+
+void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv) {
+  struct timeval usual = {STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S, 0};
+  int64_t ns = strata_timeval_to_ns(tv ? tv : &usual);
+  http->timeouts.head_ns = ns ? ns : INT64_MAX;
+}
+
+int evhttp_set_flags(struct evhttp *http, int flags) {
+  if (flags & ~EVHTTP_SERVER_LINGERING_CLOSE) return 1;
+  http->flags = flags;
+  return 0;
+}

@@ -1,0 +1,97 @@
+#ifndef STRATA_HTTP_SERVER_H_
+#define STRATA_HTTP_SERVER_H_
+
+#include <stdint.h>
+
+#include <event2/callback_struct.h>
+#include <event2/http.h>
+
+#include "http/date.h"
+#include "http/routes.h"
+
+/* Defaults of the limits; event2/http.h documents them. */
+enum {
+  STRATA_HTTP_DEFAULT_LINE_LEN = 8 * 1024,
+  STRATA_HTTP_DEFAULT_HEAD_LEN = 64 * 1024,
+  STRATA_HTTP_DEFAULT_FIELDS = 100,
+  STRATA_HTTP_DEFAULT_BODY_LEN = 16 * 1024 * 1024,
+  STRATA_HTTP_DEFAULT_CONNECTIONS = 32768,
+  STRATA_HTTP_DEFAULT_TIMEOUT_S = 50,
+  STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S = 30,
+};
+
+/* Sizes that a request may have. */
+struct strata_http_limits {
+  uint32_t line_len;
+  uint32_t head_len;
+  uint32_t num_fields;
+  uint64_t body_len;
+};
+
+struct strata_http_timeouts {
+  int64_t read_ns;
+  int64_t write_ns;
+  int64_t head_ns; /* Of a whole head; INT64_MAX for none. */
+};
+
+/* A listening socket of a server; owned by it. */
+struct evhttp_bound_socket {
+  EVENT_TAILQ_ENTRY_(evhttp_bound_socket) next;
+  struct evhttp *http;
+  struct evconnlistener *listener;
+  struct bufferevent *(*bevcb)(struct event_base *, void *);
+  void *bevcb_arg;
+};
+
+/* Requests at rest, to be used again instead of allocated: see http/request.h. */
+struct strata_http_request_pool {
+  struct strata_http_request *first;
+  int num_requests;
+};
+
+struct strata_http_alias;
+
+/* A server, main or virtual. A virtual host uses its routes, vhosts and aliases only. */
+struct evhttp {
+  struct event_base *base;
+
+  struct evhttp *parent; /* NULL for a main server. */
+  EVENT_TAILQ_ENTRY_(evhttp) next_vhost;
+  char *vhost_pattern;
+  EVENT_TAILQ_HEAD_(, evhttp) vhosts;
+  EVENT_TAILQ_HEAD_(, strata_http_alias) aliases;
+
+  EVENT_TAILQ_HEAD_(, evhttp_bound_socket) sockets;
+  EVENT_TAILQ_HEAD_(, evhttp_connection) connections;
+  int num_connections;
+  int max_connections; /* INT_MAX for no limit. */
+
+  struct strata_http_routes routes;
+  strata_http_handler gencb;
+  void *gencb_arg;
+
+  struct bufferevent *(*bevcb)(struct event_base *, void *);
+  void *bevcb_arg;
+  int (*newreqcb)(struct evhttp_request *, void *);
+  void *newreqcb_arg;
+  int (*errorcb)(struct evhttp_request *, struct evbuffer *, int, const char *, void *);
+  void *errorcb_arg;
+  int (*ext_method_cmp)(struct evhttp_ext_method *);
+
+  struct strata_http_limits limits;
+  struct strata_http_timeouts timeouts;
+  int flags;
+  ev_uint32_t allowed_methods;
+  const char *default_content_type;
+
+  struct strata_http_date date;
+  struct strata_http_request_pool pool;
+};
+
+/* A size as libevent's setters take it: negative for none; clamped to `max`. */
+uint64_t strata_http_size_limit(ev_ssize_t size, uint64_t max);
+
+/* A timeout as libevent's setters take it: NULL or zero for the default. */
+int64_t strata_http_timeout_ns(const struct timeval *tv);
+
+#endif
