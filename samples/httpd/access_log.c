@@ -1,0 +1,166 @@
+#define _GNU_SOURCE 1 /* localtime_r() under -std=c11 */
+#include "samples/httpd/access_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+
+struct access_log {
+  FILE *file;
+  struct event *flush_timer; /* pending while lines are buffered */
+};
+
+struct access_line {
+  struct access_log *log;
+  struct evbuffer *start; /* from the client's address to the request line */
+  struct evbuffer *end;   /* from the referer on */
+};
+
+static void on_flush_timer(evutil_socket_t fd, short what, void *arg) {
+  (void)fd, (void)what;
+  struct access_log *log = arg;
+  fflush(log->file);
+}
+
+struct access_log *access_log_new(struct event_base *base, const char *path) {
+  struct access_log *log = calloc(1, sizeof(*log));
+  if (log == NULL) return NULL;
+  log->file = path == NULL ? stdout : fopen(path, "ae");
+  if (log->file == NULL) {
+    free(log);
+    return NULL;
+  }
+  setvbuf(log->file, NULL, _IOFBF, 64 * 1024);
+  log->flush_timer = evtimer_new(base, on_flush_timer, log);
+  if (log->flush_timer == NULL) {
+    access_log_free(log);
+    errno = ENOMEM;
+    return NULL;
+  }
+  return log;
+}
+
+void access_log_free(struct access_log *log) {
+  if (log == NULL) return;
+  if (log->flush_timer != NULL) event_free(log->flush_timer);
+  if (log->file == stdout) {
+    fflush(stdout);
+  } else {
+    fclose(log->file);
+  }
+  free(log);
+}
+
+static const char *method_name(enum evhttp_cmd_type method) {
+  switch (method) {
+    case EVHTTP_REQ_GET:
+      return "GET";
+    case EVHTTP_REQ_POST:
+      return "POST";
+    case EVHTTP_REQ_HEAD:
+      return "HEAD";
+    case EVHTTP_REQ_PUT:
+      return "PUT";
+    case EVHTTP_REQ_DELETE:
+      return "DELETE";
+    case EVHTTP_REQ_OPTIONS:
+      return "OPTIONS";
+    case EVHTTP_REQ_TRACE:
+      return "TRACE";
+    case EVHTTP_REQ_CONNECT:
+      return "CONNECT";
+    case EVHTTP_REQ_PATCH:
+      return "PATCH";
+    default:
+      return "-";
+  }
+}
+
+static void add_escaped(struct evbuffer *output, const char *text) {
+  for (; *text != '\0'; text++) {
+    unsigned char byte = (unsigned char)*text;
+    if (byte == '"' || byte == '\\') {
+      evbuffer_add_printf(output, "\\%c", byte);
+    } else if (byte < 0x20 || byte >= 0x7f) {
+      evbuffer_add_printf(output, "\\x%02x", byte);
+    } else {
+      evbuffer_add(output, text, 1);
+    }
+  }
+}
+
+static void add_start(struct evbuffer *output, struct evhttp_request *req) {
+  char *address = NULL;
+  ev_uint16_t port;
+  struct evhttp_connection *connection = evhttp_request_get_connection(req);
+  if (connection != NULL) evhttp_connection_get_peer(connection, &address, &port);
+
+  char date[64];
+  time_t now = time(NULL);
+  struct tm tm;
+  localtime_r(&now, &tm);
+  strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S %z", &tm);
+
+  evbuffer_add_printf(output, "%s - - [%s] \"%s ", address == NULL ? "-" : address, date,
+                      method_name(evhttp_request_get_command(req)));
+  add_escaped(output, evhttp_request_get_uri(req));
+  evbuffer_add_printf(output, " HTTP/%d.%d\" ", req->major, req->minor);
+}
+
+static void add_header(struct evbuffer *output, struct evhttp_request *req, const char *name) {
+  const char *value = evhttp_find_header(evhttp_request_get_input_headers(req), name);
+  evbuffer_add(output, " \"", 2);
+  add_escaped(output, value == NULL ? "-" : value);
+  evbuffer_add(output, "\"", 1);
+}
+
+static void line_free(struct access_line *line) {
+  if (line->start != NULL) evbuffer_free(line->start);
+  if (line->end != NULL) evbuffer_free(line->end);
+  free(line);
+}
+
+struct access_line *access_line_new(struct access_log *log, struct evhttp_request *req) {
+  struct access_line *line = log == NULL ? NULL : calloc(1, sizeof(*line));
+  if (line == NULL) return NULL;
+  line->log = log;
+  line->start = evbuffer_new();
+  line->end = evbuffer_new();
+  if (line->start == NULL || line->end == NULL) {
+    line_free(line);
+    return NULL;
+  }
+  add_start(line->start, req);
+  add_header(line->end, req, "Referer");
+  add_header(line->end, req, "User-Agent");
+  return line;
+}
+
+static void write_out(struct evbuffer *text, FILE *file) {
+  size_t text_len = evbuffer_get_length(text);
+  const void *bytes = evbuffer_pullup(text, -1);
+  if (bytes != NULL) fwrite(bytes, 1, text_len, file);
+}
+
+void access_line_write(struct access_line *line, int status, int64_t body_len) {
+  static const struct timeval kFlushAfter = {1, 0};
+  if (line == NULL) return;
+  struct access_log *log = line->log;
+  write_out(line->start, log->file);
+  if (body_len < 0) {
+    fprintf(log->file, "%d -", status);
+  } else {
+    fprintf(log->file, "%d %" PRId64, status, body_len);
+  }
+  write_out(line->end, log->file);
+  fputc('\n', log->file);
+  if (!evtimer_pending(log->flush_timer, NULL)) evtimer_add(log->flush_timer, &kFlushAfter);
+  line_free(line);
+}

@@ -1,0 +1,31 @@
+/*
+ * httpd: serves a directory over HTTP.
+ *
+ *   options       the command line
+ *   server        the event loop, the listener, signals and the way to stop
+ *   site          the answer to one request, put together from
+ *     request_path  the URI's path, decoded and checked
+ *     document      a file below the root, opened so that no path leads out of it
+ *     validators    ETag and Last-Modified, and the conditions that a request makes on them
+ *     range         the Range header
+ *     content_type  the media type of a name
+ *     listing       the page for a directory
+ *   transfers     the replies under way
+ *   access_log    who asked for what
+ *
+ * All of it uses the public API only, and runs on libevent 2.1 as well.
+ */
+#include "samples/httpd/options.h"
+#include "samples/httpd/server.h"
+
+int main(int argc, char **argv) {
+  struct options options;
+  switch (options_parse(argc, argv, &options)) {
+    case OPTIONS_HELP:
+      return 0;
+    case OPTIONS_BAD:
+      return 2;
+    default:
+      return server_run(&options) == 0 ? 0 : 1;
+  }
+}

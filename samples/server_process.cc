@@ -1,0 +1,265 @@
+#include "samples/server_process.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#endif
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace samples {
+namespace {
+
+#if defined(__linux__) && defined(SYS_openat2)
+void ForbidOpenat2() {
+  sock_filter filter[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+    _exit(126);
+}
+#else
+void ForbidOpenat2() {}
+#endif
+
+std::string ReadToEnd(int fd) {
+  std::string text;
+  char chunk[4096];
+  ssize_t got;
+  while ((got = read(fd, chunk, sizeof(chunk))) > 0) text.append(chunk, got);
+  return text;
+}
+
+std::vector<std::string> WithPortZero(std::vector<std::string> command) {
+  command.push_back("--port");
+  command.push_back("0");
+  return command;
+}
+
+}  // namespace
+
+Process::Process(const std::vector<std::string> &command, Settings settings) {
+  int output[2], errors[2];
+  if (pipe2(output, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0) abort();
+  std::vector<char *> arguments;
+  for (const std::string &argument : command)
+    arguments.push_back(const_cast<char *>(argument.c_str()));
+  arguments.push_back(nullptr);
+  pid_ = fork();
+  if (pid_ < 0) abort();
+  if (pid_ == 0) {
+    dup2(output[1], STDOUT_FILENO);
+    dup2(errors[1], STDERR_FILENO);
+    if (settings.without_openat2) ForbidOpenat2();
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  close(output[1]);
+  close(errors[1]);
+  output_ = output[0];
+  errors_ = errors[0];
+  running_ = true;
+}
+
+Process::~Process() {
+  if (running_) {
+    Signal(SIGKILL);
+    Wait();
+  }
+  close(output_);
+  close(errors_);
+}
+
+std::string Process::ReadLine() {
+  std::string line;
+  char c;
+  while (read(output_, &c, 1) == 1 && c != '\n') line.push_back(c);
+  return line;
+}
+
+std::string Process::ReadOutput() {
+  return ReadToEnd(output_);
+}
+
+std::string Process::ReadErrors() {
+  return ReadToEnd(errors_);
+}
+
+void Process::Signal(int number) {
+  if (running_) kill(pid_, number);
+}
+
+int Process::Wait() {
+  int status = 0;
+  if (!running_ || waitpid(pid_, &status, 0) != pid_) return -1;
+  running_ = false;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+Server::Server(const std::vector<std::string> &command, Settings settings)
+    : Process(WithPortZero(command), settings) {
+  std::string line = ReadLine();
+  sscanf(line.c_str(), "listening on http://127.0.0.1:%d/", &port_);
+}
+
+long Server::ResidentKilobytes() const {
+  std::ifstream status("/proc/" + std::to_string(pid()) + "/status");
+  std::string line;
+  while (std::getline(status, line))
+    if (line.compare(0, 6, "VmRSS:") == 0) return atol(line.c_str() + 6);
+  return -1;
+}
+
+std::string Response::Header(const std::string &lower_case_name) const {
+  auto found = headers.find(lower_case_name);
+  return found == headers.end() ? "" : found->second;
+}
+
+Connection::Connection(int port, int receive_buffer_len) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  timeval patience = {60, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  if (receive_buffer_len > 0)
+    setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer_len, sizeof(receive_buffer_len));
+  if (connect(fd_, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0) Close();
+}
+
+Connection::~Connection() {
+  Close();
+}
+
+void Connection::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+bool Connection::Send(const std::string &bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    ssize_t now = send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (now <= 0) return false;
+    sent += static_cast<size_t>(now);
+  }
+  return true;
+}
+
+std::string Connection::ReadSome() {
+  std::string bytes;
+  bytes.swap(buffered_);
+  if (!bytes.empty()) return bytes;
+  bytes.resize(256 * 1024);
+  ssize_t got = recv(fd_, &bytes[0], bytes.size(), 0);
+  bytes.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return bytes;
+}
+
+Response Connection::ReceiveHead() {
+  Response response;
+  std::string head;
+  size_t end;
+  while ((end = head.find("\r\n\r\n")) == std::string::npos) {
+    std::string more = ReadSome();
+    if (more.empty()) return response;
+    head += more;
+  }
+  buffered_ = head.substr(end + 4);
+  std::istringstream lines(head.substr(0, end + 2));
+  std::string line;
+  std::getline(lines, line);
+  sscanf(line.c_str(), "HTTP/%*d.%*d %d", &response.status);
+  while (std::getline(lines, line)) {
+    size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    std::string name = line.substr(0, colon);
+    for (char &c : name) c = static_cast<char>(tolower(static_cast<unsigned char>(c)));
+    size_t start = line.find_first_not_of(' ', colon + 1);
+    size_t stop = line.find_last_not_of("\r ");
+    response.headers[name] = start > stop ? "" : line.substr(start, stop - start + 1);
+  }
+  return response;
+}
+
+Response Connection::Receive(bool to_head) {
+  Response response = ReceiveHead();
+  if (to_head || response.status == 304) return response;
+  size_t body_len = strtoull(response.Header("content-length").c_str(), nullptr, 10);
+  while (response.body.size() < body_len) {
+    std::string more = ReadSome();
+    if (more.empty()) {
+      response.status = 0;
+      break;
+    }
+    response.body += more;
+  }
+  if (response.body.size() > body_len) {
+    buffered_ = response.body.substr(body_len);
+    response.body.resize(body_len);
+  }
+  return response;
+}
+
+Response Fetch(int port, const std::string &method, const std::string &target,
+               const std::string &lines, const std::string &body) {
+  Connection connection(port);
+  std::string request = method + " " + target + " HTTP/1.1\r\nHost: localhost\r\n" + lines;
+  if (!body.empty()) request += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  if (!connection.connected() || !connection.Send(request + "\r\n" + body)) return Response();
+  return connection.Receive(method == "HEAD");
+}
+
+TemporaryDirectory::TemporaryDirectory() {
+  const char *parent = getenv("TEST_TMPDIR");
+  std::string name = std::string(parent == nullptr ? "/tmp" : parent) + "/samplesXXXXXX";
+  if (mkdtemp(&name[0]) == nullptr) abort();
+  path_ = name;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+std::string TemporaryDirectory::Write(const std::string &name, const std::string &contents) const {
+  std::filesystem::path path = std::filesystem::path(path_) / name;
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path, std::ios::binary) << contents;
+  return path.string();
+}
+
+std::string ReadFile(const std::string &path) {
+  std::ostringstream contents;
+  contents << std::ifstream(path, std::ios::binary).rdbuf();
+  return contents.str();
+}
+
+std::string ProgramPath(const char *variable, const std::string &runfile) {
+  const char *value = getenv(variable);
+  return value == nullptr ? runfile : value;
+}
+
+}  // namespace samples
