@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "loop/base.h"
+#include "loop/debug.h"
 #include "loop/event_internal.h"
 #include "loop/finalize.h"
 #include "loop/timeouts.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
@@ -13,7 +15,7 @@
 /* How many callbacks that become active while a queue is run may run in the same turn. */
 #define EXTRA_CALLBACKS_PER_TURN 64
 
-int active_queues_init(struct event_base *base, int num_priorities) {
+int event_active_queues_init(struct event_base *base, int num_priorities) {
   struct active_queue *queues = strata_calloc((size_t)num_priorities, sizeof(*queues));
   if (!queues) return -1;
   for (int i = 0; i < num_priorities; i++) EV_TAILQ_INIT(&queues[i].callbacks);
@@ -27,7 +29,7 @@ static void count_active(struct event_base *base, struct event_callback *callbac
   base->active[callback->evcb_pri].num_callbacks += by;
   base->num_active += by;
   if (callback->evcb_flags & EVLIST_INTERNAL) return;
-  event_counter_add(&base->added, by);
+  event_base_count_added(base, by);
   event_counter_add(&base->active_count, by);
 }
 
@@ -38,13 +40,13 @@ static void push(struct event_base *base, struct event_callback *callback) {
   count_active(base, callback, 1);
 }
 
-int active_queue_push(struct event_base *base, struct event_callback *callback) {
+int event_active_queue_push(struct event_base *base, struct event_callback *callback) {
   if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_FINALIZING)) return 0;
   push(base, callback);
   return 1;
 }
 
-void active_queue_remove(struct event_base *base, struct event_callback *callback) {
+void event_active_queue_remove(struct event_base *base, struct event_callback *callback) {
   if (!(callback->evcb_flags & EVLIST_ACTIVE)) return;
   EV_TAILQ_REMOVE(&base->active[callback->evcb_pri].callbacks, callback, evcb_active_next);
   count_active(base, callback, -1);
@@ -54,7 +56,7 @@ void active_queue_remove(struct event_base *base, struct event_callback *callbac
 static int schedule(struct event_executor *executor, struct event_callback *callback) {
   struct event_base *base = (struct event_base *)executor;
   event_base_lock(base);
-  int queued = active_queue_push(base, callback);
+  int queued = event_active_queue_push(base, callback);
   if (queued) event_base_notify(base);
   event_base_unlock(base);
   return queued;
@@ -63,17 +65,25 @@ static int schedule(struct event_executor *executor, struct event_callback *call
 static void cancel(struct event_executor *executor, struct event_callback *callback) {
   struct event_base *base = (struct event_base *)executor;
   event_base_lock(base);
-  active_queue_remove(base, callback);
+  event_active_queue_remove(base, callback);
   event_base_unlock(base);
 }
 
 const struct event_executor_ops event_base_executor_ops = {schedule, cancel};
 
-void event_wait_while_running(struct event_base *base, const struct event *event) {
-  while (base->running == &event->ev_evcallback && event_base_runs_elsewhere(base)) {
+bool event_wait_while_running(struct event_base *base, const struct event *event) {
+  bool has_waited = false;
+  while (base->running == event && event_base_runs_elsewhere(base)) {
+    has_waited = true;
     base->num_waiting_for_running++;
-    strata_cond_wait(base->running_done, base->lock);
+    if (base->running_done) {
+      strata_cond_wait(base->running_done, base->lock);
+    } else { /* the program installed locks, but no condition variables */
+      event_base_unlock(base);
+      event_base_lock(base);
+    }
   }
+  return has_waited;
 }
 
 void event_active_locked(struct event *event, int result, short num_calls) {
@@ -85,19 +95,16 @@ void event_active_locked(struct event *event, int result, short num_calls) {
     return;
   }
   event->ev_res = (short)result;
-  if (event->ev_events & EV_SIGNAL) {
-    event_wait_while_running(base, event);
-    event->ev_.ev_signal.ev_ncalls = num_calls;
-    event->ev_.ev_signal.ev_pncalls = NULL;
-  }
+  if (event->ev_events & EV_SIGNAL) event->ev_.ev_signal.ev_ncalls = num_calls;
   push(base, callback);
   /* What is more urgent than the queue that is being run does not wait for the rest of it. */
   if (callback->evcb_pri < base->running_priority) base->continue_requested = true;
   event_base_notify(base);
 }
 
-static void begin_running(struct event_base *base, struct event_callback *callback) {
-  base->running = callback;
+/* `event` is NULL when what runs is not an event's callback: nobody waits for it then. */
+static void begin_running(struct event_base *base, struct event *event) {
+  base->running = event;
   event_base_unlock(base);
 }
 
@@ -110,28 +117,25 @@ static void end_running(struct event_base *base) {
   }
 }
 
+/* Counts a call of the running signal event; whether another one follows. */
+static bool is_called_again(struct event_base *base) {
+  event_base_lock(base);
+  bool again = --base->running_calls > 0 && !base->break_requested;
+  event_base_unlock(base);
+  return again;
+}
+
 static void run_signal_event(struct event_base *base, struct event *event) {
-  short num_calls = event->ev_.ev_signal.ev_ncalls;
-  if (num_calls) event->ev_.ev_signal.ev_pncalls = &num_calls;
   event_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_callback;
   evutil_socket_t signal = event->ev_fd;
   short result = event->ev_res;
   void *arg = event->ev_evcallback.evcb_arg;
-  begin_running(base, &event->ev_evcallback);
-  while (num_calls > 0) {
-    num_calls--;
-    /* The event may be gone after this; event_del() clears num_calls then. */
-    if (num_calls == 0) {
-      event_base_lock(base);
-      if (!base->running_was_deleted) event->ev_.ev_signal.ev_pncalls = NULL;
-      event_base_unlock(base);
-    }
-    function(signal, result, arg);
-    event_base_lock(base);
-    bool stop = base->break_requested;
-    event_base_unlock(base);
-    if (stop) break;
-  }
+  base->running_calls = event->ev_.ev_signal.ev_ncalls;
+  if (base->running_calls <= 0) return;
+  begin_running(base, event);
+  do {
+    function(signal, result, arg); /* may free the event */
+  } while (is_called_again(base));
   end_running(base);
 }
 
@@ -140,7 +144,7 @@ static void run_event(struct event_base *base, struct event *event) {
   evutil_socket_t fd = event->ev_fd;
   short result = event->ev_res;
   void *arg = event->ev_evcallback.evcb_arg;
-  begin_running(base, &event->ev_evcallback);
+  begin_running(base, event);
   function(fd, result, arg);
   end_running(base);
 }
@@ -148,40 +152,44 @@ static void run_event(struct event_base *base, struct event *event) {
 static void run_event_finalizer(struct event_base *base, struct event *event) {
   event_finalize_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_evfinalize;
   int is_ours = event->ev_evcallback.evcb_closure == STRATA_CLOSURE_EVENT_FINALIZE_FREE;
-  begin_running(base, &event->ev_evcallback);
+  begin_running(base, NULL);
   function(event, event->ev_evcallback.evcb_arg);
+  if (is_ours) {
+    event_debug_note_teardown(event);
+    strata_free(event);
+  }
   end_running(base);
-  if (is_ours) strata_free(event);
 }
 
 static void run_self(struct event_base *base, struct event_callback *callback) {
+  /* Once the lock is given up, another thread may make a finaliser of it. */
   void (*function)(struct event_callback *, void *) = callback->evcb_cb_union.evcb_selfcb;
-  begin_running(base, callback);
-  function(callback, callback->evcb_arg);
+  void *arg = callback->evcb_arg;
+  begin_running(base, NULL);
+  function(callback, arg);
   end_running(base);
 }
 
 /* Takes an event out of the queue that it is about to be run from. */
 static void unqueue_event(struct event_base *base, struct event *event) {
   if (event->ev_events & EV_PERSIST || event->ev_evcallback.evcb_flags & EVLIST_FINALIZING)
-    active_queue_remove(base, &event->ev_evcallback);
+    event_active_queue_remove(base, &event->ev_evcallback);
   else
     event_del_locked(event, EVENT_DEL_NOBLOCK);
 }
 
 static void run_callback(struct event_base *base, struct event_callback *callback) {
-  base->running_was_deleted = false;
   if (callback_is_event(callback))
     unqueue_event(base, event_of_callback(callback));
   else
-    active_queue_remove(base, callback);
+    event_active_queue_remove(base, callback);
   switch ((enum strata_closure)callback->evcb_closure) {
     case STRATA_CLOSURE_EVENT_SIGNAL:
       run_signal_event(base, event_of_callback(callback));
       break;
     case STRATA_CLOSURE_EVENT_PERSIST:
       if (!(event_of_callback(callback)->ev_res & EV_TIMEOUT))
-        timeouts_restart(event_of_callback(callback));
+        event_timeouts_restart(event_of_callback(callback));
       run_event(base, event_of_callback(callback));
       break;
     case STRATA_CLOSURE_EVENT:
@@ -208,17 +216,18 @@ static struct turn_limits limits_of(struct event_base *base, int priority) {
   if (priority < base->limit_from_priority) return limits;
   limits.num_callbacks = base->max_dispatch_callbacks;
   if (base->max_dispatch_ns != INT64_MAX)
-    limits.end_ns = event_base_clock_ns(base) + base->max_dispatch_ns;
+    limits.end_ns = strata_ns_add(event_base_clock_ns(base), base->max_dispatch_ns);
   return limits;
 }
 
 static int run_queue(struct event_base *base, int priority) {
-  struct active_queue *queue = &base->active[priority];
   struct turn_limits limits = limits_of(base, priority);
   int num_run = 0;
   base->running_priority = priority;
-  for (int budget = queue->num_callbacks + EXTRA_CALLBACKS_PER_TURN; budget > 0; budget--) {
-    struct event_callback *callback = EV_TAILQ_FIRST(&queue->callbacks);
+  int budget = base->active[priority].num_callbacks + EXTRA_CALLBACKS_PER_TURN;
+  /* A callback may have the queues made anew: event_base_priority_init(). */
+  for (; budget > 0 && priority < base->executor.num_priorities; budget--) {
+    struct event_callback *callback = EV_TAILQ_FIRST(&base->active[priority].callbacks);
     if (!callback) break;
     if (!(callback->evcb_flags & EVLIST_INTERNAL)) num_run++;
     run_callback(base, callback);
@@ -229,7 +238,7 @@ static int run_queue(struct event_base *base, int priority) {
   return num_run;
 }
 
-int active_queues_run(struct event_base *base) {
+int event_active_queues_run(struct event_base *base) {
   for (int priority = 0; priority < base->executor.num_priorities; priority++) {
     if (!base->active[priority].num_callbacks) continue;
     int num_run = run_queue(base, priority);
@@ -252,7 +261,7 @@ void event_finalize_locked(struct event *event, enum strata_closure closure,
 void event_base_finalize_callback(struct event_base *base, struct event_callback *callback,
                                   void (*function)(struct event_callback *, void *), void *arg) {
   event_base_lock(base);
-  active_queue_remove(base, callback);
+  event_active_queue_remove(base, callback);
   event_callback_init(callback, 0, function, arg);
   int must_wait = event_base_runs_elsewhere(base);
   if (must_wait) {
@@ -268,7 +277,7 @@ static int is_finalizer(const struct event_callback *callback) {
   return callback->evcb_flags & EVLIST_FINALIZING;
 }
 
-int active_queues_run_finalizers(struct event_base *base) {
+int event_active_queues_run_finalizers(struct event_base *base) {
   int num_run = 0;
   for (int priority = 0; priority < base->executor.num_priorities; priority++) {
     struct event_callback *callback = EV_TAILQ_FIRST(&base->active[priority].callbacks);

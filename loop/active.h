@@ -1,6 +1,8 @@
 #ifndef STRATA_LOOP_ACTIVE_H_
 #define STRATA_LOOP_ACTIVE_H_
 
+#include <stdbool.h>
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -13,12 +15,12 @@ struct event_base;
 extern const struct event_executor_ops event_base_executor_ops;
 
 /* Makes the queues of a base anew; nothing is active. 0, or -1 when memory is short. */
-int active_queues_init(struct event_base *base, int num_priorities);
+int event_active_queues_init(struct event_base *base, int num_priorities);
 
 /* Queues at evcb_pri. 1 when it was queued, 0 when it was queued already or is being finalised. */
-int active_queue_push(struct event_base *base, struct event_callback *callback);
+int event_active_queue_push(struct event_base *base, struct event_callback *callback);
 /* Nothing happens when it is not queued. */
-void active_queue_remove(struct event_base *base, struct event_callback *callback);
+void event_active_queue_remove(struct event_base *base, struct event_callback *callback);
 
 /* Marks an event as having happened: `result` joins what is pending; a signal event will be called
  * num_calls times. Wakes the loop. */
@@ -28,16 +30,17 @@ void event_active_locked(struct event *event, int result, short num_calls);
  * releasing the lock around each callback. What becomes active meanwhile runs too, up to a budget,
  * so that a callback which activates itself does not keep the loop from its descriptors. Returns
  * how many callbacks of the user's were run. */
-int active_queues_run(struct event_base *base);
+int event_active_queues_run(struct event_base *base);
 
-/* Waits until `event` is not the one that another thread is running. */
-void event_wait_while_running(struct event_base *base, const struct event *event);
+/* Waits until `event` is not the one that another thread is running, releasing the lock meanwhile.
+ * False when there was nothing to wait for. */
+bool event_wait_while_running(struct event_base *base, const struct event *event);
 
 /* Queues the finaliser of an event that was taken out of everything. */
 void event_finalize_locked(struct event *event, enum strata_closure closure,
                            event_finalize_callback_fn function);
 /* Runs the finalisers that are queued, for a base that is going away. Returns how many. */
-int active_queues_run_finalizers(struct event_base *base);
+int event_active_queues_run_finalizers(struct event_base *base);
 
 static inline struct event *event_of_callback(struct event_callback *callback) {
   return (struct event *)callback; /* ev_evcallback is the first member */

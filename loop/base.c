@@ -1,12 +1,11 @@
 #include "loop/base.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "loop/active.h"
 #include "loop/base_clock.h"
 #include "loop/current_base.h"
+#include "loop/debug.h"
 #include "loop/event_internal.h"
 #include "loop/once.h"
 #include "loop/timeouts.h"
@@ -18,15 +17,26 @@
 /* How long a difference between the clocks may be used before it is looked at again. */
 #define WALL_OFFSET_LIFETIME_NS (5 * STRATA_NS_PER_SECOND)
 
+static void notify_if_out_of_work(struct event_base *base) {
+  if (!event_base_has_work(base)) event_base_notify(base);
+}
+
+void event_base_count_added(struct event_base *base, int by) {
+  event_counter_add(&base->added, by);
+  if (by < 0) notify_if_out_of_work(base);
+}
+
 void event_base_add_virtual(struct event_base *base, int by) {
   event_counter_add(&base->virtual_count, by);
+  if (by < 0) notify_if_out_of_work(base);
 }
 
 void event_base_notify(struct event_base *base) {
   if (base->may_be_waiting && event_base_runs_elsewhere(base)) event_base_wakeup_send(base);
 }
 
-int64_t event_base_wall_offset_ns(struct event_base *base) {
+/* Wall clock minus loop clock, looked at every few seconds. */
+static int64_t wall_offset_ns(struct event_base *base) {
   int64_t now = event_base_now_ns(base);
   if (!base->wall_offset_at_ns || !base->cached_now_ns ||
       now - base->wall_offset_at_ns > WALL_OFFSET_LIFETIME_NS) {
@@ -36,12 +46,17 @@ int64_t event_base_wall_offset_ns(struct event_base *base) {
   return base->wall_offset_ns;
 }
 
+int64_t event_base_wall_ns(struct event_base *base, int64_t loop_ns) {
+  int64_t offset = wall_offset_ns(base);
+  return offset > 0 ? strata_ns_add(loop_ns, offset) : loop_ns + offset;
+}
+
 /* --- Making --- */
 
 static void sink_ready(struct event_readiness_sink *sink, evutil_socket_t fd, uint32_t generation,
                        short what) {
   struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
-  fd_map_deliver(base, fd, generation, what);
+  event_fd_map_deliver(base, fd, generation, what);
 }
 
 static void sink_unlock(struct event_readiness_sink *sink) {
@@ -52,13 +67,24 @@ static void sink_lock(struct event_readiness_sink *sink) {
   event_base_lock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
 }
 
+static bool environment_asks(const struct event_base *base, const char *variable) {
+  return !(base->config_flags & EVENT_BASE_FLAG_IGNORE_ENV) && getenv(variable);
+}
+
+static const struct event_readiness_ops *variant_of(const struct event_base *base,
+                                                    const struct event_readiness_ops *ops) {
+  bool batches = base->config_flags & EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST ||
+                 environment_asks(base, "EVENT_EPOLL_USE_CHANGELIST");
+  return batches && ops->batching ? ops->batching : ops;
+}
+
 static int choose_backend(struct event_base *base, const struct event_config *config,
                           const struct event_readiness_ops *const *backends) {
   for (; *backends; backends++) {
     if (!event_config_allows(config, *backends)) continue;
     base->backend_state = (*backends)->init(base->config_flags);
     if (!base->backend_state) continue;
-    base->backend = *backends;
+    base->backend = variant_of(base, *backends);
     return 0;
   }
   strata_log(STRATA_LOG_WARN, "event_base_new: no method of waiting for events is available");
@@ -74,6 +100,8 @@ static int init_locking(struct event_base *base) {
 
 static void apply_config(struct event_base *base, const struct event_config *config) {
   base->config_flags = config->flags;
+  if (environment_asks(base, "EVENT_PRECISE_TIMER"))
+    base->config_flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
   base->max_dispatch_ns = config->max_dispatch_ns;
   base->max_dispatch_callbacks = config->max_dispatch_callbacks;
   base->limit_from_priority = config->limit_from_priority;
@@ -84,22 +112,23 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
   struct event_config defaults;
   event_config_init(&defaults);
   if (!config) config = &defaults;
+  event_debug_note_base();
   struct event_base *base = strata_calloc(1, sizeof(*base));
   if (!base) return NULL;
   base->executor.ops = &event_base_executor_ops;
   base->sink.ready = sink_ready;
   base->sink.unlock = sink_unlock;
   base->sink.lock = sink_lock;
-  signal_map_init(&base->signals);
+  event_signal_map_init(&base->signals);
   event_base_wakeup_init(base);
   apply_config(base, config);
-  if (choose_backend(base, config, backends) < 0 || active_queues_init(base, 1) < 0 ||
+  if (choose_backend(base, config, backends) < 0 || event_active_queues_init(base, 1) < 0 ||
       init_locking(base) < 0) {
     event_base_free_nofinalize(base);
     return NULL;
   }
-  if (!(base->config_flags & EVENT_BASE_FLAG_IGNORE_ENV) && getenv("EVENT_SHOW_METHOD"))
-    strata_log(STRATA_LOG_MSG, "libevent using: %s", base->backend->name);
+  if (environment_asks(base, "EVENT_SHOW_METHOD"))
+    strata_log(STRATA_LOG_MSG, "event_base_new: the method is %s", base->backend->name);
   return base;
 }
 
@@ -118,7 +147,7 @@ int event_base_priority_init(struct event_base *base, int num_priorities) {
   if (num_priorities == base->executor.num_priorities)
     result = 0;
   else if (!base->num_active)
-    result = active_queues_init(base, num_priorities);
+    result = event_active_queues_init(base, num_priorities);
   event_base_unlock(base);
   return result;
 }
@@ -141,7 +170,7 @@ static int take_out_of_heap(struct event *event, void *arg) {
 /* Takes every event out of the base, so that none points into freed memory. */
 static void delete_all_events(struct event_base *base) {
   struct event *event;
-  while (timeouts_foreach(base, take_out_of_heap, &event))
+  while (event_timeouts_foreach(base, take_out_of_heap, &event))
     event_del_locked(event, EVENT_DEL_NOBLOCK);
   for (int fd = 0; fd < base->fds.num_slots; fd++)
     while ((event = base->fds.slots[fd].events)) event_del_locked(event, EVENT_DEL_NOBLOCK);
@@ -156,7 +185,7 @@ static void empty_active_queues(struct event_base *base) {
       if (callback_is_event(callback) && !(callback->evcb_flags & EVLIST_FINALIZING))
         event_del_locked(event_of_callback(callback), EVENT_DEL_NOBLOCK);
       else
-        active_queue_remove(base, callback);
+        event_active_queue_remove(base, callback);
     }
   }
 }
@@ -172,20 +201,20 @@ static void base_free(struct event_base *base, bool run_finalizers) {
     event_base_lock(base);
     delete_all_events(base);
     if (run_finalizers)
-      while (active_queues_run_finalizers(base)) continue;
+      while (event_active_queues_run_finalizers(base)) continue;
     empty_active_queues(base);
     event_once_free_all(base);
     event_base_unlock(base);
   }
   if (base->backend) {
-    signal_map_stop(base);
+    event_signal_map_stop(base);
     event_base_wakeup_close(base);
     base->backend->destroy(base->backend_state);
   }
   for (int i = 0; i < base->attachments.num_entries; i++)
     base->attachments.entries[i].release(base->attachments.entries[i].data);
-  timeouts_free_all(base);
-  fd_map_clear(&base->fds);
+  event_timeouts_free_all(base);
+  event_fd_map_clear(&base->fds);
   if (base->active) strata_free(base->active);
   strata_cond_destroy(&base->running_done);
   strata_lock_destroy(&base->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
@@ -202,23 +231,35 @@ void event_base_free_nofinalize(struct event_base *base) {
 
 /* --- After fork(2) --- */
 
-static int restart_backend(struct event_base *base) {
+/* On failure the base has the old state still. */
+static int replace_backend_state(struct event_base *base) {
+  void *fresh_state = base->backend->init(base->config_flags);
+  if (!fresh_state) {
+    strata_log_errno(STRATA_LOG_WARN, "event_reinit: %s", base->backend->name);
+    return -1;
+  }
   base->backend->destroy(base->backend_state);
-  base->backend_state = base->backend->init(base->config_flags);
-  if (!base->backend_state) strata_fatal(1, "event_reinit: %s: %s", base->backend->name, strerror(errno));
-  return fd_map_register_all(base);
+  base->backend_state = fresh_state;
+  return 0;
 }
 
-int event_reinit(struct event_base *base) {
-  event_base_lock(base);
+static int reinit(struct event_base *base) {
   int result = 0;
   /* First the backend: closing the shared descriptors must not touch the parent's registrations. */
-  if (base->backend->fork_needs_reinit) result = restart_backend(base);
+  if (base->backend->fork_needs_reinit) {
+    if (replace_backend_state(base) < 0) return -1;
+    result = event_fd_map_register_all(base);
+  }
   if (event_io_source_is_attached(&base->wakeup.source)) {
     event_base_wakeup_close(base);
     if (event_base_wakeup_open(base) < 0) result = -1;
   }
-  if (signal_map_restart(base) < 0) result = -1;
+  return event_signal_map_restart(base) < 0 ? -1 : result;
+}
+
+int event_reinit(struct event_base *base) {
+  event_base_lock(base);
+  int result = reinit(base);
   event_base_unlock(base);
   return result;
 }
@@ -267,27 +308,40 @@ int event_base_get_max_events(struct event_base *base, unsigned which, int clear
 }
 
 struct event *event_base_get_running_event(struct event_base *base) {
-  struct event *event = NULL;
   event_base_lock(base);
-  if (event_base_in_loop_thread(base) && base->running && callback_is_event(base->running))
-    event = event_of_callback(base->running);
+  struct event *event = event_base_in_loop_thread(base) ? base->running : NULL;
   event_base_unlock(base);
   return event;
 }
 
+static int time_out_if_of_fd(struct event *event, void *arg) {
+  evutil_socket_t fd = *(evutil_socket_t *)arg;
+  if (event->ev_fd == fd && !(event->ev_events & EV_SIGNAL))
+    event_active_locked(event, EV_TIMEOUT, 1);
+  return 0;
+}
+
 void event_base_active_by_fd(struct event_base *base, evutil_socket_t fd, short events) {
   event_base_lock(base);
-  fd_map_activate(base, fd, events & (EV_READ | EV_WRITE | EV_CLOSED));
+  event_fd_map_activate(base, fd, events & (EV_READ | EV_WRITE | EV_CLOSED));
+  if (events & EV_TIMEOUT) event_timeouts_foreach(base, time_out_if_of_fd, &fd);
   event_base_unlock(base);
 }
 
 void event_base_active_by_signal(struct event_base *base, int signal) {
   event_base_lock(base);
-  signal_map_activate(base, signal, 1);
+  event_signal_map_activate(base, signal, 1);
   event_base_unlock(base);
 }
 
 /* --- Time --- */
+
+int64_t event_base_duration_ns(struct event_base *base, const struct timeval *duration) {
+  event_base_lock(base);
+  int64_t ns = event_timeouts_duration_ns(base, duration);
+  event_base_unlock(base);
+  return ns;
+}
 
 int64_t event_base_loop_time_ns(struct event_base *base) {
   event_base_lock(base);
@@ -301,7 +355,7 @@ int event_base_gettimeofday_cached(struct event_base *base, struct timeval *out_
   if (!base) return evutil_gettimeofday(out_now, NULL);
   event_base_lock(base);
   if (base->cached_now_ns)
-    *out_now = strata_ns_to_timeval(base->cached_now_ns + event_base_wall_offset_ns(base));
+    *out_now = strata_ns_to_timeval(event_base_wall_ns(base, base->cached_now_ns));
   else
     *out_now = strata_ns_to_timeval(strata_wall_ns());
   event_base_unlock(base);
@@ -312,8 +366,8 @@ int event_base_update_cache_time(struct event_base *base) {
   if (!base) base = event_current_base;
   if (!base) return -1;
   event_base_lock(base);
-  if (base->running_loop && !(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
-    base->cached_now_ns = event_base_clock_ns(base);
+  /* Nothing is cached while the loop waits, which may be long. */
+  if (base->cached_now_ns) base->cached_now_ns = event_base_clock_ns(base);
   event_base_unlock(base);
   return 0;
 }

@@ -47,9 +47,9 @@ struct event_base {
 
   struct active_queue *active; /* executor.num_priorities of them */
   int num_active;              /* in all queues together */
-  struct event_callback *running;
-  int running_priority; /* of the queue that is being run; 0 while none is */
-  bool running_was_deleted; /* the running event may be gone already: do not touch it */
+  struct event *running; /* whose callback is running; NULL: none, or one that is no event's */
+  int running_priority;  /* of the queue that is being run; 0 while none is */
+  short running_calls;   /* how often a running signal event is still to be called, this one too */
 
   struct fd_map fds;
   struct signal_map signals;
@@ -97,9 +97,10 @@ static inline bool event_base_runs_elsewhere(const struct event_base *base) {
 
 /* The time on the base's clock, cached while callbacks run. Base lock held. */
 int64_t event_base_now_ns(struct event_base *base);
-/* Wall clock minus loop clock, looked at every few seconds. Base lock held. */
-int64_t event_base_wall_offset_ns(struct event_base *base);
-/* Wakes the loop if another thread is, or is about to be, waiting in the backend. Base lock held. */
+/* The wall-clock time (since 1970) of a time on the base's clock. Base lock held. */
+int64_t event_base_wall_ns(struct event_base *base, int64_t loop_ns);
+/* Wakes the loop if another thread is, or is about to be, waiting in the backend. Base lock held.
+ */
 void event_base_notify(struct event_base *base);
 
 static inline void event_counter_add(struct event_counter *counter, int by) {
@@ -107,6 +108,13 @@ static inline void event_counter_add(struct event_counter *counter, int by) {
   if (counter->now > counter->max) counter->max = counter->now;
 }
 
+/* Whether there is anything that the loop should go on for. Base lock held. */
+static inline bool event_base_has_work(const struct event_base *base) {
+  return base->added.now > 0 || base->virtual_count.now > 0;
+}
+/* Adds to the count of pending and active events; a loop that waits for none any more is woken, so
+ * that it ends. Base lock held. */
+void event_base_count_added(struct event_base *base, int by);
 /* Something that keeps the loop going without being an event: a pending operation, a source that
  * wants something. Base lock held. */
 void event_base_add_virtual(struct event_base *base, int by);

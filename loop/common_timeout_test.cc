@@ -208,10 +208,10 @@ TEST(CommonTimeout, OnceAcceptsThem) {
   Loop loop;
   const struct timeval *tv = Common(loop, 3);
   int calls = 0;
-  EXPECT_EQ(0, event_base_once(
-                   loop, -1, EV_TIMEOUT,
-                   [](evutil_socket_t, short, void *arg) { ++*static_cast<int *>(arg); }, &calls,
-                   tv));
+  EXPECT_EQ(0,
+            event_base_once(
+                loop, -1, EV_TIMEOUT,
+                [](evutil_socket_t, short, void *arg) { ++*static_cast<int *>(arg); }, &calls, tv));
   EXPECT_EQ(1, loop.Dispatch());
   EXPECT_EQ(1, calls);
 }
@@ -221,7 +221,8 @@ TEST(CommonTimeout, BaseFreedWhileQueued) {
   struct event_base *base = event_base_new();
   const struct timeval *tv = Common(base, 3600000);
   for (struct event &ev : events) {
-    evtimer_assign(&ev, base, [](evutil_socket_t, short, void *) {}, nullptr);
+    evtimer_assign(
+        &ev, base, [](evutil_socket_t, short, void *) {}, nullptr);
     event_add(&ev, tv);
   }
   event_base_free(base);

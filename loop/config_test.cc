@@ -95,12 +95,13 @@ TEST(ConfigMethods, EpollFeatures) {
   EXPECT_EQ(EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE, event_base_get_features(loop));
 }
 
-TEST(ConfigMethods, EpollChangelistHasANameOfItsOwn) {
+TEST(ConfigMethods, EpollChangelistFlagAndVariable) {
+  const char *expected = "epoll (with changelist)";
   Config config(event_config_new());
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
-  EXPECT_EQ("epoll (with changelist)", MethodWith(config.get()));
+  EXPECT_EQ(expected, MethodWith(config.get()));
   Variable variable("EVENT_EPOLL_USE_CHANGELIST", "1");
-  EXPECT_EQ("epoll (with changelist)", MethodWith(nullptr));
+  EXPECT_EQ(expected, MethodWith(nullptr));
   Config ignoring(event_config_new());
   event_config_set_flag(ignoring.get(), EVENT_BASE_FLAG_IGNORE_ENV);
   EXPECT_EQ("epoll", MethodWith(ignoring.get()));
@@ -196,7 +197,9 @@ std::string RunWithLimits(const struct event_config *config, long spin_ms) {
   return order;
 }
 
-TEST(ConfigDispatch, NoLimitByDefault) { EXPECT_EQ("0123456789u", RunWithLimits(nullptr, 0)); }
+TEST(ConfigDispatch, NoLimitByDefault) {
+  EXPECT_EQ("0123456789u", RunWithLimits(nullptr, 0));
+}
 
 TEST(ConfigDispatch, NumberOfCallbacks) {
   Config config(event_config_new());

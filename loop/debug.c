@@ -1,10 +1,11 @@
 #include "loop/debug.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <event2/event.h>
 
-#include "util/lock.h"
+#include "loop/global_lock.h"
 #include "util/log.h"
 #include "util/memory.h"
 
@@ -20,8 +21,8 @@ struct known_event {
 bool event_debug_mode_on;
 
 static struct known_event *buckets[NUM_BUCKETS];
-static strata_lock table_lock;
-static bool debug_mode_too_late;
+static struct event_global_lock table_lock = EVENT_GLOBAL_LOCK_INIT;
+static atomic_bool is_too_late;
 
 static struct known_event **find(const struct event *event) {
   uintptr_t hash = (uintptr_t)event >> 4;
@@ -30,62 +31,67 @@ static struct known_event **find(const struct event *event) {
   return at;
 }
 
+/* Called without the lock: the program's fatal callback may jump out of it. */
 static void fail(const struct event *event, const char *what) {
-  strata_fatal(0xdeaddead, "debug mode: event %p (fd %d, events 0x%x, flags 0x%x) %s",
+  strata_fatal(STRATA_ERR_ABORT, "debug mode: event %p (fd %d, events 0x%x, flags 0x%x) %s",
                (const void *)event, (int)event->ev_fd, event->ev_events,
                event->ev_evcallback.evcb_flags, what);
 }
 
 void event_enable_debug_mode(void) {
   if (event_debug_mode_on) strata_fatal(1, "event_enable_debug_mode was called twice");
-  if (debug_mode_too_late)
-    strata_fatal(1, "event_enable_debug_mode must be called before any event is assigned");
+  if (atomic_load(&is_too_late))
+    strata_fatal(1, "event_enable_debug_mode must be called before any event or base is made");
   event_debug_mode_on = true;
 }
 
+void event_debug_note_base(void) {
+  atomic_store(&is_too_late, true);
+}
+
 void event_debug_setup_slow(const struct event *event) {
-  strata_lock_acquire(table_lock);
+  struct known_event *fresh = strata_calloc(1, sizeof(*fresh));
+  if (!fresh) strata_fatal(1, "debug mode: out of memory");
+  fresh->event = event;
+  event_global_lock_acquire(&table_lock);
   struct known_event **at = find(event);
-  if (!*at) {
-    struct known_event *known = strata_calloc(1, sizeof(*known));
-    if (!known) strata_fatal(1, "debug mode: out of memory");
-    known->event = event;
-    *at = known;
-  }
-  (*at)->is_added = false;
-  strata_lock_release(table_lock);
+  struct known_event *replaced = *at;
+  fresh->next = replaced ? replaced->next : NULL;
+  *at = fresh;
+  event_global_lock_release(&table_lock);
+  if (replaced) strata_free(replaced);
 }
 
 void event_debug_teardown_slow(const struct event *event) {
-  strata_lock_acquire(table_lock);
+  event_global_lock_acquire(&table_lock);
   struct known_event **at = find(event);
   struct known_event *known = *at;
-  if (known) {
-    *at = known->next;
-    strata_free(known);
-  }
-  strata_lock_release(table_lock);
+  if (known) *at = known->next;
+  event_global_lock_release(&table_lock);
+  if (known) strata_free(known);
 }
 
 void event_debug_set_added_slow(const struct event *event, bool is_added) {
-  strata_lock_acquire(table_lock);
+  event_global_lock_acquire(&table_lock);
   struct known_event *known = *find(event);
+  if (known) known->is_added = is_added;
+  event_global_lock_release(&table_lock);
   if (!known) fail(event, "is added or deleted but was never assigned");
-  known->is_added = is_added;
-  strata_lock_release(table_lock);
 }
 
 void event_debug_check_setup_slow(const struct event *event) {
-  strata_lock_acquire(table_lock);
-  if (!*find(event)) fail(event, "is used but was never assigned");
-  strata_lock_release(table_lock);
+  event_global_lock_acquire(&table_lock);
+  bool is_known = *find(event) != NULL;
+  event_global_lock_release(&table_lock);
+  if (!is_known) fail(event, "is used but was never assigned");
 }
 
 void event_debug_check_not_added_slow(const struct event *event) {
-  strata_lock_acquire(table_lock);
+  event_global_lock_acquire(&table_lock);
   const struct known_event *known = *find(event);
-  if (known && known->is_added) fail(event, "is assigned anew while it is added");
-  strata_lock_release(table_lock);
+  bool is_added = known && known->is_added;
+  event_global_lock_release(&table_lock);
+  if (is_added) fail(event, "is assigned anew while it is added");
 }
 
 void event_debug_free_globals(void) {
@@ -97,4 +103,5 @@ void event_debug_free_globals(void) {
     }
   }
   event_debug_mode_on = false;
+  atomic_store(&is_too_late, false);
 }

@@ -5,9 +5,9 @@
 
 #include <event2/event_struct.h>
 
-/* Debug mode: remembers every event that was assigned and whether it is added, and stops the program
- * with a message when an event is used before it was assigned, or assigned while it is added. Off
- * (one branch) unless event_enable_debug_mode() was called. */
+/* Debug mode: remembers every event that was assigned and whether it is added, and stops the
+ * program with a message when an event is used before it was assigned, or assigned while it is
+ * added. Off (one branch) unless event_enable_debug_mode() was called. */
 
 extern bool event_debug_mode_on;
 
@@ -16,6 +16,8 @@ void event_debug_teardown_slow(const struct event *event);
 void event_debug_set_added_slow(const struct event *event, bool is_added);
 void event_debug_check_setup_slow(const struct event *event);
 void event_debug_check_not_added_slow(const struct event *event);
+/* A base is being made: from now on it is too late for event_enable_debug_mode(). */
+void event_debug_note_base(void);
 /* Forgets everything and turns debug mode off. */
 void event_debug_free_globals(void);
 

@@ -47,7 +47,7 @@ int event_assign(struct event *event, struct event_base *base, evutil_socket_t f
   event->ev_evcallback.evcb_cb_union.evcb_callback = callback;
   event->ev_evcallback.evcb_arg = arg == &self_cbarg_marker ? event : arg;
   if (base) event->ev_evcallback.evcb_pri = (ev_uint8_t)(base->executor.num_priorities / 2);
-  timer_heap_init_event(event);
+  event_timer_heap_init_event(event);
   event_debug_note_setup(event);
   return 0;
 }
@@ -82,8 +82,17 @@ struct event *event_new(struct event_base *base, evutil_socket_t fd, short event
   return event;
 }
 
+/* The callback that frees its event goes on, but another event may have the address by then. */
+static void forget_running(struct event *event) {
+  struct event_base *base = event->ev_base;
+  event_base_lock(base);
+  if (base->running == event) base->running = NULL;
+  event_base_unlock(base);
+}
+
 void event_free(struct event *event) {
   event_del(event);
+  if (event->ev_base) forget_running(event);
   event_debug_note_teardown(event);
   strata_free(event);
 }
@@ -106,7 +115,7 @@ int event_priority_set(struct event *event, int priority) {
 
 void event_count_added(struct event *event, int by) {
   if (event->ev_evcallback.evcb_flags & EVLIST_INTERNAL) return;
-  event_counter_add(&event->ev_base->added, by);
+  event_base_count_added(event->ev_base, by);
 }
 
 /* An event without a descriptor counts as added, and can time out or be activated by hand. */
@@ -120,9 +129,9 @@ static int insert(struct event *event) {
   if (event->ev_evcallback.evcb_flags & EVLIST_INSERTED) return 0;
   int result;
   if (event->ev_events & (EV_READ | EV_WRITE | EV_CLOSED))
-    result = watches_nothing(event) ? 0 : fd_map_add(base, event);
+    result = watches_nothing(event) ? 0 : event_fd_map_add(base, event);
   else if (event->ev_events & EV_SIGNAL)
-    result = signal_map_add(base, event);
+    result = event_signal_map_add(base, event);
   else
     return 0;
   if (result < 0) return -1;
@@ -135,18 +144,16 @@ static void take_out(struct event *event) {
   struct event_base *base = event->ev_base;
   if (!(event->ev_evcallback.evcb_flags & EVLIST_INSERTED)) return;
   if (event->ev_events & EV_SIGNAL)
-    signal_map_remove(base, event);
+    event_signal_map_remove(base, event);
   else if (!watches_nothing(event))
-    fd_map_remove(base, event);
+    event_fd_map_remove(base, event);
   event->ev_evcallback.evcb_flags &= ~EVLIST_INSERTED;
   event_count_added(event, -1);
 }
 
-/* Ends a series of calls for one delivery of a signal. */
+/* Ends a series of calls for several deliveries of a signal. */
 static void stop_signal_calls(struct event *event) {
-  if (event->ev_events & EV_SIGNAL && event->ev_.ev_signal.ev_ncalls &&
-      event->ev_.ev_signal.ev_pncalls)
-    *event->ev_.ev_signal.ev_pncalls = 0;
+  if (event->ev_base->running == event) event->ev_base->running_calls = 0;
 }
 
 static void set_timeout(struct event *event, const struct timeval *timeout) {
@@ -156,20 +163,18 @@ static void set_timeout(struct event *event, const struct timeval *timeout) {
     event->ev_.ev_io.ev_timeout = *timeout;
   if (callback->evcb_flags & EVLIST_ACTIVE && event->ev_res & EV_TIMEOUT) {
     stop_signal_calls(event);
-    active_queue_remove(base, callback);
+    event_active_queue_remove(base, callback);
   }
-  int64_t next_ns = timeouts_next_ns(base);
-  timeouts_schedule(event, timeout, event_base_now_ns(base));
-  if (timeouts_next_ns(base) < next_ns) event_base_notify(base);
+  int64_t next_ns = base->may_be_waiting ? event_timeouts_next_ns(base) : INT64_MIN;
+  event_timeouts_schedule(event, timeout, event_base_now_ns(base));
+  if (base->may_be_waiting && event_timeouts_next_ns(base) < next_ns) event_base_notify(base);
 }
 
 int event_add_locked(struct event *event, const struct timeval *timeout) {
   struct event_base *base = event->ev_base;
   event_debug_assert_is_setup(event);
   if (event->ev_evcallback.evcb_flags & EVLIST_FINALIZING) return -1;
-  if (timeout && timeouts_reserve(base) < 0) return -1;
-  /* A running signal event still uses the count of its calls. */
-  if (event->ev_events & EV_SIGNAL) event_wait_while_running(base, event);
+  if (timeout && event_timeouts_reserve(base) < 0) return -1;
   if (insert(event) < 0) return -1;
   if (timeout) set_timeout(event, timeout);
   event_debug_note_add(event);
@@ -194,26 +199,34 @@ int event_remove_timer(struct event *event) {
   event_base_lock(base);
   event_debug_assert_is_setup(event);
   if (event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) {
-    timeouts_cancel(event);
-    event->ev_.ev_io.ev_timeout.tv_sec = 0;
-    event->ev_.ev_io.ev_timeout.tv_usec = 0;
+    event_timeouts_cancel(event);
+    /* Of other events the field is in use for something else. */
+    if (event->ev_evcallback.evcb_closure == STRATA_CLOSURE_EVENT_PERSIST)
+      memset(&event->ev_.ev_io.ev_timeout, 0, sizeof(event->ev_.ev_io.ev_timeout));
   }
   event_base_unlock(base);
   return 0;
 }
 
-int event_del_locked(struct event *event, enum event_del_blocking blocking) {
-  struct event_base *base = event->ev_base;
-  event_debug_assert_is_setup(event);
-  if (base->running == &event->ev_evcallback) base->running_was_deleted = true;
+static void withdraw(struct event *event) {
   stop_signal_calls(event);
-  timeouts_cancel(event);
-  active_queue_remove(base, &event->ev_evcallback);
+  event_timeouts_cancel(event);
+  event_active_queue_remove(event->ev_base, &event->ev_evcallback);
   take_out(event);
   event_debug_note_del(event);
-  if (blocking == EVENT_DEL_BLOCK ||
-      (blocking == EVENT_DEL_AUTOBLOCK && !(event->ev_events & EV_FINALIZE)))
-    event_wait_while_running(base, event);
+}
+
+static bool must_wait(const struct event *event, enum event_del_blocking blocking) {
+  if (blocking == EVENT_DEL_AUTOBLOCK) return !(event->ev_events & EV_FINALIZE);
+  return blocking == EVENT_DEL_BLOCK;
+}
+
+int event_del_locked(struct event *event, enum event_del_blocking blocking) {
+  event_debug_assert_is_setup(event);
+  withdraw(event);
+  if (!must_wait(event, blocking) || !event_wait_while_running(event->ev_base, event)) return 0;
+  /* The callback may have added its event again, as timers that re-arm themselves do. */
+  if (!(event->ev_evcallback.evcb_flags & EVLIST_FINALIZING)) withdraw(event);
   return 0;
 }
 
@@ -282,7 +295,7 @@ int event_free_finalize(unsigned flags, struct event *event, event_finalize_call
 
 static void get_wall_deadline(struct event *event, struct timeval *out_when) {
   struct event_base *base = event->ev_base;
-  *out_when = strata_ns_to_timeval(timeouts_deadline_ns(event) + event_base_wall_offset_ns(base));
+  *out_when = strata_ns_to_timeval(event_base_wall_ns(base, event_timeouts_deadline_ns(event)));
 }
 
 int event_pending(const struct event *event, short events, struct timeval *out_when) {

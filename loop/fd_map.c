@@ -6,19 +6,22 @@
 
 #include "loop/active.h"
 #include "loop/base.h"
+#include "loop/debug.h"
 #include "loop/io_source.h"
+#include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
 #define MIN_SLOTS 32
 #define IO_EVENTS (EV_READ | EV_WRITE | EV_CLOSED)
 
-void fd_map_clear(struct fd_map *map) {
+void event_fd_map_clear(struct fd_map *map) {
   if (map->slots) strata_free(map->slots);
+  if (map->dirty) strata_free(map->dirty);
   memset(map, 0, sizeof(*map));
 }
 
-struct fd_slot *fd_map_find(const struct fd_map *map, evutil_socket_t fd) {
+struct fd_slot *event_fd_map_find(const struct fd_map *map, evutil_socket_t fd) {
   return fd >= 0 && fd < map->num_slots ? &map->slots[fd] : NULL;
 }
 
@@ -49,10 +52,9 @@ static int backend_has_edge(const struct event_base *base) {
   return (base->backend->features & EV_FEATURE_ET) != 0;
 }
 
-/* A source shares its descriptor with level-triggered events only as one of them. */
+/* A source and edge-triggered events share a descriptor with level-triggered ones by level. */
 static int is_edge_triggered(const struct event_base *base, const struct fd_slot *slot) {
-  if (slot->events) return slot->num_edge > 0;
-  return slot->source && backend_has_edge(base);
+  return backend_has_edge(base) && !slot->num_level && (slot->events || slot->source);
 }
 
 /* EV_CLOSED too: a short read counts as drained, so an end of data that arrived together with the
@@ -75,10 +77,10 @@ static short wanted_mask(const struct event_base *base, const struct fd_slot *sl
   return slot->source ? mask | slot->source->want : mask;
 }
 
-/* Brings the kernel's registration in line with the slot. */
-static int sync_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
-  short mask = wanted_mask(base, slot);
-  if (mask == slot->kernel_mask) return 0;
+static int tell_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
+                       short mask) {
+  if (slot->was_unused) slot->generation++;
+  slot->was_unused = false;
   struct event_readiness_change change = {fd, slot->kernel_mask, mask, slot->generation,
                                           &slot->backend_state};
   if (base->backend->change(base->backend_state, &change) < 0) return -1;
@@ -91,43 +93,98 @@ static int sync_kernel(struct event_base *base, evutil_socket_t fd, struct fd_sl
   return 0;
 }
 
+/* Notes a change for the end of the turn. False when there is no memory for that. */
+static bool put_off(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
+  struct fd_map *map = &base->fds;
+  if (slot->is_dirty) return true;
+  if (map->num_dirty == map->dirty_capacity) {
+    int capacity = map->dirty_capacity ? map->dirty_capacity * 2 : MIN_SLOTS;
+    void *dirty = strata_realloc(map->dirty, (size_t)capacity * sizeof(*map->dirty));
+    if (!dirty) return false;
+    map->dirty = dirty;
+    map->dirty_capacity = capacity;
+  }
+  map->dirty[map->num_dirty++] = fd;
+  slot->is_dirty = true;
+  event_base_notify(base);
+  return true;
+}
+
+/* Brings the kernel's registration in line with the slot, or has that done before the next wait. */
+static int sync_events(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
+  short mask = wanted_mask(base, slot);
+  if (mask == slot->kernel_mask && !slot->was_unused) return 0;
+  if (base->backend->features & STRATA_READINESS_BATCHES) {
+    if (!mask) slot->was_unused = true;
+    if (put_off(base, fd, slot)) return 0;
+  }
+  return tell_kernel(base, fd, slot, mask);
+}
+
+void event_fd_map_flush(struct event_base *base) {
+  for (int i = 0; i < base->fds.num_dirty; i++) {
+    evutil_socket_t fd = base->fds.dirty[i];
+    struct fd_slot *slot = &base->fds.slots[fd];
+    short mask = wanted_mask(base, slot);
+    slot->is_dirty = false;
+    if (mask == slot->kernel_mask && !slot->was_unused) continue;
+    if (mask == 0 && slot->kernel_mask == 0) {
+      slot->was_unused = false;
+      continue;
+    }
+    if (tell_kernel(base, fd, slot, mask) < 0)
+      strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %d", base->backend->name, (int)fd);
+  }
+  base->fds.num_dirty = 0;
+}
+
+/* At once, batching or not: a source is registered once, so there is nothing to collect, and its
+ * owner hears of errors. */
+static int sync_source(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
+  short mask = wanted_mask(base, slot);
+  return mask == slot->kernel_mask && !slot->was_unused ? 0 : tell_kernel(base, fd, slot, mask);
+}
+
 static void count_event(struct fd_slot *slot, const struct event *event, int by) {
   if (event->ev_events & EV_READ) slot->num_read = (uint16_t)(slot->num_read + by);
   if (event->ev_events & EV_WRITE) slot->num_write = (uint16_t)(slot->num_write + by);
   if (event->ev_events & EV_CLOSED) slot->num_closed = (uint16_t)(slot->num_closed + by);
-  if (event->ev_events & EV_ET) slot->num_edge = (uint16_t)(slot->num_edge + by);
+  if (!(event->ev_events & EV_ET)) slot->num_level = (uint16_t)(slot->num_level + by);
 }
 
 static int is_full(const struct fd_slot *slot) {
   return slot->num_read == UINT16_MAX || slot->num_write == UINT16_MAX ||
-         slot->num_closed == UINT16_MAX;
+         slot->num_closed == UINT16_MAX || slot->num_level == UINT16_MAX;
 }
 
-int fd_map_add(struct event_base *base, struct event *event) {
+static bool mixes_triggering(const struct fd_slot *slot, const struct event *event) {
+  return slot->events && (slot->num_level > 0) != !(event->ev_events & EV_ET);
+}
+
+int event_fd_map_add(struct event_base *base, struct event *event) {
   struct fd_slot *slot = find_or_make(&base->fds, event->ev_fd);
   if (!slot) return -1;
-  int mixes_triggering = slot->events && (slot->num_edge > 0) != ((event->ev_events & EV_ET) != 0);
-  if (mixes_triggering || is_full(slot)) {
+  if (is_full(slot) || (event_debug_mode_on && mixes_triggering(slot, event))) {
     errno = EINVAL;
     return -1;
   }
   count_event(slot, event, 1);
   EV_LIST_PUSH_FRONT(&slot->events, event, ev_.ev_io.ev_io_next);
-  if (sync_kernel(base, event->ev_fd, slot) == 0) return 0;
+  if (sync_events(base, event->ev_fd, slot) == 0) return 0;
   EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
   count_event(slot, event, -1);
   return -1;
 }
 
-void fd_map_remove(struct event_base *base, struct event *event) {
-  struct fd_slot *slot = fd_map_find(&base->fds, event->ev_fd);
+void event_fd_map_remove(struct event_base *base, struct event *event) {
+  struct fd_slot *slot = event_fd_map_find(&base->fds, event->ev_fd);
   EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
   count_event(slot, event, -1);
   /* Fails only to shrink an interest; what is reported beyond it finds no taker. */
-  (void)sync_kernel(base, event->ev_fd, slot);
+  (void)sync_events(base, event->ev_fd, slot);
 }
 
-int fd_map_add_source(struct event_base *base, struct event_io_source *source) {
+int event_fd_map_add_source(struct event_base *base, struct event_io_source *source) {
   struct fd_slot *slot = find_or_make(&base->fds, source->fd);
   if (!slot) return -1;
   if (slot->source) {
@@ -135,27 +192,27 @@ int fd_map_add_source(struct event_base *base, struct event_io_source *source) {
     return -1;
   }
   slot->source = source;
-  if (sync_kernel(base, source->fd, slot) == 0) return 0;
+  if (sync_source(base, source->fd, slot) == 0) return 0;
   slot->source = NULL;
   return -1;
 }
 
-void fd_map_remove_source(struct event_base *base, struct event_io_source *source) {
-  struct fd_slot *slot = fd_map_find(&base->fds, source->fd);
+void event_fd_map_remove_source(struct event_base *base, struct event_io_source *source) {
+  struct fd_slot *slot = event_fd_map_find(&base->fds, source->fd);
   slot->source = NULL;
-  (void)sync_kernel(base, source->fd, slot);
+  (void)sync_source(base, source->fd, slot);
 }
 
-int fd_map_update_source(struct event_base *base, struct event_io_source *source) {
-  struct fd_slot *slot = fd_map_find(&base->fds, source->fd);
-  return is_edge_triggered(base, slot) ? 0 : sync_kernel(base, source->fd, slot);
+int event_fd_map_update_source(struct event_base *base, struct event_io_source *source) {
+  struct fd_slot *slot = event_fd_map_find(&base->fds, source->fd);
+  return is_edge_triggered(base, slot) ? 0 : sync_source(base, source->fd, slot);
 }
 
 static void activate_source(struct event_base *base, struct event_io_source *source, short what) {
   /* Whoever waits for data hears of the end of data by reading. */
   if (what & EV_CLOSED) what |= EV_READ | STRATA_EV_HANGUP;
   source->ready |= what & (EV_READ | EV_WRITE | STRATA_EV_HANGUP);
-  if (source->ready & source->want) active_queue_push(base, &source->task);
+  if (source->ready & source->want) event_active_queue_push(base, &source->task);
 }
 
 static void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
@@ -166,23 +223,27 @@ static void activate_slot(struct event_base *base, struct fd_slot *slot, short w
   }
 }
 
-void fd_map_activate(struct event_base *base, evutil_socket_t fd, short what) {
-  struct fd_slot *slot = fd_map_find(&base->fds, fd);
-  if (slot) activate_slot(base, slot, what);
+void event_fd_map_activate(struct event_base *base, evutil_socket_t fd, short what) {
+  struct fd_slot *slot = event_fd_map_find(&base->fds, fd);
+  if (!slot) return;
+  activate_slot(base, slot, what);
+  event_base_notify(base);
 }
 
-void fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation, short what) {
-  struct fd_slot *slot = fd_map_find(&base->fds, fd);
+void event_fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation,
+                          short what) {
+  struct fd_slot *slot = event_fd_map_find(&base->fds, fd);
   if (slot && slot->kernel_mask && slot->generation == generation) activate_slot(base, slot, what);
 }
 
-int fd_map_register_all(struct event_base *base) {
+int event_fd_map_register_all(struct event_base *base) {
   int result = 0;
   for (int fd = 0; fd < base->fds.num_slots; fd++) {
     struct fd_slot *slot = &base->fds.slots[fd];
     slot->kernel_mask = 0;
     slot->backend_state = 0;
-    if (sync_kernel(base, fd, slot) < 0) result = -1;
+    slot->was_unused = false;
+    if (sync_source(base, fd, slot) < 0) result = -1;
   }
   return result;
 }

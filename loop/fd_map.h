@@ -1,6 +1,7 @@
 #ifndef STRATA_LOOP_FD_MAP_H_
 #define STRATA_LOOP_FD_MAP_H_
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event_struct.h>
@@ -18,38 +19,48 @@ struct fd_slot {
   uint32_t generation; /* grows whenever the kernel is told to forget the descriptor */
   short kernel_mask;
   uint16_t num_read, num_write, num_closed; /* events that watch for each */
-  uint16_t num_edge;                        /* events with EV_ET: none or all of them */
+  uint16_t num_level;                       /* events without EV_ET */
+  bool is_dirty;   /* in the list of descriptors to tell the kernel about */
+  bool was_unused; /* nobody watched it for a time since the kernel was told: it may be another file
+                    */
 };
 
 /* An array indexed by descriptor. A zeroed map is empty and valid. */
 struct fd_map {
   struct fd_slot *slots;
   int num_slots;
+  evutil_socket_t *dirty; /* for a backend that takes changes once a turn */
+  int num_dirty, dirty_capacity;
 };
 
 /* All functions are called with the base's lock held. */
 
-void fd_map_clear(struct fd_map *map);
+void event_fd_map_clear(struct fd_map *map);
 /* NULL when nobody ever watched the descriptor. */
-struct fd_slot *fd_map_find(const struct fd_map *map, evutil_socket_t fd);
+struct fd_slot *event_fd_map_find(const struct fd_map *map, evutil_socket_t fd);
 
-/* Starts or stops watching for an event that has EV_READ, EV_WRITE or EV_CLOSED. fd_map_add returns
- * 0, or -1 with errno (EBADF, EPERM, ENOMEM, EINVAL for a mix of edge- and level-triggered events
- * on one descriptor) and no change. */
-int fd_map_add(struct event_base *base, struct event *event);
-void fd_map_remove(struct event_base *base, struct event *event);
+/* Starts or stops watching for an event that has EV_READ, EV_WRITE or EV_CLOSED. event_fd_map_add
+ * returns 0, or -1 with errno (EBADF, EPERM, ENOMEM) and no change. Edge-triggered events that
+ * share a descriptor with a level-triggered one are triggered by level; debug mode refuses that
+ * (EINVAL). */
+int event_fd_map_add(struct event_base *base, struct event *event);
+void event_fd_map_remove(struct event_base *base, struct event *event);
 
 /* Same for a source; also called when what the source wants has changed. */
-int fd_map_add_source(struct event_base *base, struct event_io_source *source);
-void fd_map_remove_source(struct event_base *base, struct event_io_source *source);
-int fd_map_update_source(struct event_base *base, struct event_io_source *source);
+int event_fd_map_add_source(struct event_base *base, struct event_io_source *source);
+void event_fd_map_remove_source(struct event_base *base, struct event_io_source *source);
+int event_fd_map_update_source(struct event_base *base, struct event_io_source *source);
 
 /* Activates whatever watches `fd` for something in `what`. */
-void fd_map_activate(struct event_base *base, evutil_socket_t fd, short what);
+void event_fd_map_activate(struct event_base *base, evutil_socket_t fd, short what);
 /* The same for what the kernel reported, which may be meant for an earlier user of the number. */
-void fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation, short what);
+void event_fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation,
+                          short what);
+
+/* Hands over the changes that a batching backend (loop/readiness.h) has not been told yet. */
+void event_fd_map_flush(struct event_base *base);
 
 /* Tells a fresh backend about every descriptor (after fork). 0, or -1 if one was refused. */
-int fd_map_register_all(struct event_base *base);
+int event_fd_map_register_all(struct event_base *base);
 
 #endif

@@ -11,7 +11,9 @@ struct Record {
   struct event *finalized_event = nullptr;
 };
 
-void CountCall(evutil_socket_t, short, void *arg) { static_cast<Record *>(arg)->calls++; }
+void CountCall(evutil_socket_t, short, void *arg) {
+  static_cast<Record *>(arg)->calls++;
+}
 
 void Finalized(struct event *ev, void *arg) {
   static_cast<Record *>(arg)->finalized++;
@@ -88,9 +90,8 @@ TEST(Finalize, FromTheEventsOwnCallback) {
       loop, -1, EV_PERSIST,
       [](evutil_socket_t, short, void *arg) {
         Own *own = static_cast<Own *>(arg);
-        event_free_finalize(0, own->ev, [](struct event *, void *arg) {
-          static_cast<Own *>(arg)->finalized++;
-        });
+        event_free_finalize(
+            0, own->ev, [](struct event *, void *arg) { static_cast<Own *>(arg)->finalized++; });
       },
       &own);
   const struct timeval soon = Ms(1);

@@ -54,7 +54,7 @@ static int visit_active(struct event_base *base, struct visit *v) {
 static int foreach_event(struct event_base *base, event_base_foreach_event_cb fn, void *arg) {
   struct visit v = {base, fn, arg};
   int result = visit_inserted(base, &v);
-  if (!result) result = timeouts_foreach(base, visit_if_not_inserted, &v);
+  if (!result) result = event_timeouts_foreach(base, visit_if_not_inserted, &v);
   if (!result) result = visit_active(base, &v);
   return result;
 }
@@ -71,8 +71,8 @@ static void print_kinds(FILE *out, short events) {
   static const struct {
     short bit;
     const char *name;
-  } kinds[] = {{EV_READ, " Read"},       {EV_WRITE, " Write"}, {EV_CLOSED, " EOF"},
-               {EV_SIGNAL, " Signal"},   {EV_TIMEOUT, " Timeout"}, {EV_PERSIST, " Persist"},
+  } kinds[] = {{EV_READ, " Read"},     {EV_WRITE, " Write"},     {EV_CLOSED, " EOF"},
+               {EV_SIGNAL, " Signal"}, {EV_TIMEOUT, " Timeout"}, {EV_PERSIST, " Persist"},
                {EV_ET, " ET"}};
   for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
     if (events & kinds[i].bit) fputs(kinds[i].name, out);
@@ -87,7 +87,7 @@ static int print_added(const struct event_base *base, const struct event *event,
   print_kinds(out, event->ev_events);
   if (flags & EVLIST_TIMEOUT) {
     struct event_base *mutable_base = (struct event_base *)base;
-    int64_t at = timeouts_deadline_ns(event) + event_base_wall_offset_ns(mutable_base);
+    int64_t at = event_base_wall_ns(mutable_base, event_timeouts_deadline_ns(event));
     fprintf(out, " Timeout=%" PRId64 ".%06d", (int64_t)(at / STRATA_NS_PER_SECOND),
             (int)(at % STRATA_NS_PER_SECOND / STRATA_NS_PER_US));
   }

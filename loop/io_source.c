@@ -9,7 +9,7 @@ int event_io_source_attach(struct event_io_source *source, struct event_base *ba
   source->fd = fd;
   source->want = source->ready = 0;
   event_base_lock(base);
-  int result = fd_map_add_source(base, source);
+  int result = event_fd_map_add_source(base, source);
   event_base_unlock(base);
   if (result < 0) source->fd = -1;
   return result;
@@ -28,25 +28,25 @@ void event_io_source_detach(struct event_io_source *source) {
   event_base_lock(base);
   set_want(source, 0);
   source->ready = 0;
-  fd_map_remove_source(base, source);
-  active_queue_remove(base, &source->task);
+  event_fd_map_remove_source(base, source);
+  event_active_queue_remove(base, &source->task);
   source->fd = -1;
   event_base_unlock(base);
 }
 
-void event_io_source_set_priority(struct event_io_source *source, struct event_base *base,
-                                  int priority) {
+void event_base_set_callback_priority(struct event_base *base, struct event_callback *callback,
+                                      int priority) {
   event_base_lock(base);
-  int was_queued = source->task.evcb_flags & EVLIST_ACTIVE;
-  active_queue_remove(base, &source->task);
-  source->task.evcb_pri = (ev_uint8_t)priority;
-  if (was_queued) active_queue_push(base, &source->task);
+  int was_queued = callback->evcb_flags & EVLIST_ACTIVE;
+  event_active_queue_remove(base, callback);
+  callback->evcb_pri = (ev_uint8_t)priority;
+  if (was_queued) event_active_queue_push(base, callback);
   event_base_unlock(base);
 }
 
 static void queue_if_due(struct event_io_source *source) {
   if (source->ready & source->want) {
-    if (active_queue_push(source->base, &source->task)) event_base_notify(source->base);
+    if (event_active_queue_push(source->base, &source->task)) event_base_notify(source->base);
   }
 }
 
@@ -58,8 +58,11 @@ int event_io_source_set_want(struct event_io_source *source, short want) {
   int result = 0;
   if (want != old_want) {
     set_want(source, want);
-    result = fd_map_update_source(base, source);
-    if (result < 0) set_want(source, old_want);
+    result = event_fd_map_update_source(base, source);
+    if (result < 0 && want & ~old_want)
+      set_want(source, old_want);
+    else
+      result = 0; /* what is reported beyond a smaller want finds no taker */
   }
   queue_if_due(source);
   event_base_unlock(base);

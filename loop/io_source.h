@@ -15,8 +15,8 @@
  * called from inside one of these calls.
  *
  * A source keeps the loop alive only while it wants something, and not even then when its task is
- * marked EVLIST_INTERNAL. The fields change under the base's
- * lock; all functions here take it and may be called from any thread. */
+ * marked EVLIST_INTERNAL. The fields change under the base's lock; all functions here take it and
+ * may be called from any thread, by one at a time. */
 
 struct event_io_source {
   struct event_callback task; /* set up by the owner with event_callback_init */
@@ -34,16 +34,17 @@ int event_io_source_attach(struct event_io_source *source, struct event_base *ba
  * a task that is running in another thread. Nothing happens when it is not attached. */
 void event_io_source_detach(struct event_io_source *source);
 
-/* The priority at which the task is queued from now on. */
-void event_io_source_set_priority(struct event_io_source *source, struct event_base *base,
-                                  int priority);
+/* The priority at which the task, or any other callback, is queued from now on; one that is queued
+ * changes its place. */
+void event_base_set_callback_priority(struct event_base *base, struct event_callback *callback,
+                                      int priority);
 
 static inline int event_io_source_is_attached(const struct event_io_source *source) {
   return source->fd >= 0;
 }
 
 /* Says what the owner wants from now on. 0, or -1 with errno when a level-triggered registration
- * could not be changed; `want` is then as before. */
+ * could not be extended; `want` is then as before. */
 int event_io_source_set_want(struct event_io_source *source, short want);
 /* The direction was found used up: do not run the task for it until the kernel reports it again. */
 void event_io_source_clear_ready(struct event_io_source *source, short direction);

@@ -5,10 +5,6 @@
 #include "loop/timeouts.h"
 #include "util/log.h"
 
-static bool has_events(const struct event_base *base) {
-  return base->added.now > 0 || base->virtual_count.now > 0;
-}
-
 static void cache_time(struct event_base *base) {
   if (!(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
     base->cached_now_ns = event_base_clock_ns(base);
@@ -16,9 +12,13 @@ static void cache_time(struct event_base *base) {
 
 /* Collects what is ready: descriptors, then timers. 0 or -1. */
 static int collect(struct event_base *base, bool may_wait) {
+  event_fd_map_flush(base);
   base->cached_now_ns = 0;
-  int64_t now = event_base_clock_ns(base);
-  int64_t deadline = may_wait && !base->num_active ? timeouts_next_ns(base) : now;
+  int64_t now = 0, deadline = 0;
+  if (may_wait && !base->num_active) {
+    deadline = event_timeouts_next_ns(base);
+    if (deadline != INT64_MAX) now = event_base_clock_ns(base);
+  }
   base->may_be_waiting = deadline > now;
   int result = base->backend->wait(base->backend_state, now, deadline, &base->sink);
   base->may_be_waiting = false;
@@ -27,7 +27,7 @@ static int collect(struct event_base *base, bool may_wait) {
     return -1;
   }
   cache_time(base);
-  timeouts_activate_due(base);
+  event_timeouts_activate_due(base);
   return 0;
 }
 
@@ -35,12 +35,13 @@ static int collect(struct event_base *base, bool may_wait) {
  * 2 when it ends because `flags` say so, 0 to go on. */
 static int turn(struct event_base *base, int flags) {
   base->continue_requested = false;
-  if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !has_events(base) && !base->num_active) return 1;
+  if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !event_base_has_work(base) && !base->num_active)
+    return 1;
   if (collect(base, !(flags & EVLOOP_NONBLOCK)) < 0) return -1;
   if (!base->num_active) return flags & EVLOOP_NONBLOCK ? 2 : 0;
-  int num_run = active_queues_run(base);
-  bool is_done = flags & EVLOOP_ONCE && !base->num_active && num_run;
-  return is_done || (flags & EVLOOP_NONBLOCK && !base->num_active) ? 2 : 0;
+  int num_run = event_active_queues_run(base);
+  /* With EVLOOP_NONBLOCK alone the loop goes on until it finds nothing that is ready. */
+  return flags & EVLOOP_ONCE && !base->num_active && num_run ? 2 : 0;
 }
 
 int event_base_loop(struct event_base *base, int flags) {
@@ -53,6 +54,7 @@ int event_base_loop(struct event_base *base, int flags) {
   base->running_loop = true;
   base->owner_thread = strata_thread_id();
   base->exit_requested = base->break_requested = false;
+  if (base->signals.num_handlers) event_signal_map_claim_signals(base);
   int ended = 0;
   while (!ended && !base->exit_requested && !base->break_requested) ended = turn(base, flags);
   base->cached_now_ns = 0;
@@ -79,7 +81,6 @@ int event_base_loopexit(struct event_base *base, const struct timeval *delay) {
 }
 
 static int request(struct event_base *base, bool *flag) {
-  if (!base) return -1;
   event_base_lock(base);
   *flag = true;
   event_base_notify(base);

@@ -20,14 +20,13 @@ struct event_once {
 static void run_once(evutil_socket_t fd, short what, void *arg) {
   struct event_once *once = arg;
   struct event_base *base = once->event.ev_base;
-  event_callback_fn callback = once->callback;
-  void *callback_arg = once->arg;
+  /* The event stays while its callback runs: event_base_get_running_event() may be asked. */
+  once->callback(fd, what, once->arg);
   event_base_lock(base);
   EV_LIST_REMOVE(once, link);
   event_base_unlock(base);
   event_debug_unassign(&once->event);
   strata_free(once);
-  callback(fd, what, callback_arg);
 }
 
 void event_once_free_all(struct event_base *base) {

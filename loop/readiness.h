@@ -39,6 +39,7 @@ struct event_readiness_change {
 
 /* `features` beyond EV_FEATURE_*. */
 #define STRATA_READINESS_LIVE_CHANGES 0x1000 /* change() reaches a wait() that is going on */
+#define STRATA_READINESS_BATCHES 0x2000      /* changes are collected and made before each wait() */
 
 struct event_readiness_ops {
   /* Lower case, as event_base_get_method() returns it; EVENT_NO<NAME> turns the backend off. */
@@ -53,13 +54,19 @@ struct event_readiness_ops {
    * the old registration stands. Forgetting a descriptor that is closed already succeeds. */
   int (*change)(void *state, const struct event_readiness_change *change);
   /* Reports each ready descriptor to the sink, waiting until `deadline_ns` for the first. INT64_MAX
-   * waits without limit, a deadline not after `now_ns` not at all. Called with the base's lock
-   * held, returns with it held. 0 also when a signal ended the wait. */
+   * waits without limit, a deadline not after `now_ns` not at all; in both cases `now_ns` may be
+   * any number. Called with the base's lock held, returns with it held. 0 also when a signal ended
+   * the wait. */
   int (*wait)(void *state, int64_t now_ns, int64_t deadline_ns, struct event_readiness_sink *sink);
+  /* Frees the state. Also called in a child of fork(2), where it must leave alone what is the
+   * parent's or was not inherited, and after init() has made the state that takes its place. */
   void (*destroy)(void *state);
   /* The clock that deadlines are on, in nanoseconds; NULL: the system's monotonic clock. Lets a
    * simulated backend own time. */
   int64_t (*now)(void *state);
+  /* The same backend with STRATA_READINESS_BATCHES, for a base that asks for it by
+   * EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST or EVENT_EPOLL_USE_CHANGELIST; NULL: there is none. */
+  const struct event_readiness_ops *batching;
 };
 
 /* The constructor under event_base_new_with_config(): tries the backends of a NULL-terminated

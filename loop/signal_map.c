@@ -3,37 +3,40 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "loop/active.h"
 #include "loop/base.h"
+#include "loop/global_lock.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
 #include "util/socket.h"
 
 /* Where the handler writes; -1: nowhere. Several bases may take signals in turn, so the owner is
- * remembered to know who may reset it. */
-static volatile sig_atomic_t handler_fd = -1;
-static struct event_base *handler_base;
+ * remembered to know who may reset it: it is never looked into, for its own lock guards it. */
+static struct event_global_lock owner_lock = EVENT_GLOBAL_LOCK_INIT;
+static const struct event_base *handler_base;
+static atomic_int handler_fd = -1;
 
 static void on_signal(int signal) {
   int saved_errno = errno;
   unsigned char number = (unsigned char)signal;
   /* A full pipe already tells of more signals than anyone counts. */
-  ssize_t ignored = write((int)handler_fd, &number, 1);
+  ssize_t ignored = write(atomic_load(&handler_fd), &number, 1);
   (void)ignored;
   errno = saved_errno;
 }
 
-void signal_map_init(struct signal_map *map) {
+void event_signal_map_init(struct signal_map *map) {
   memset(map, 0, sizeof(*map));
   map->read_fd = map->write_fd = -1;
   map->source.fd = -1;
 }
 
-void signal_map_activate(struct event_base *base, int signal, int num_calls) {
+void event_signal_map_activate(struct event_base *base, int signal, int num_calls) {
   if (signal < 0 || signal >= EVENT_NUM_SIGNALS) return;
   struct event *event = base->signals.events[signal];
   for (; event; event = event->ev_.ev_signal.ev_signal_next.le_next)
@@ -52,7 +55,7 @@ static void on_readable(struct event_callback *task, void *arg) {
   event_io_source_clear_ready(&base->signals.source, EV_READ);
   event_base_lock(base);
   for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++)
-    if (num_calls[signal]) signal_map_activate(base, signal, num_calls[signal]);
+    if (num_calls[signal]) event_signal_map_activate(base, signal, num_calls[signal]);
   event_base_unlock(base);
 }
 
@@ -82,17 +85,43 @@ static int open_pipe(struct event_base *base) {
   return -1;
 }
 
-static void take_over_signals(struct event_base *base) {
-  if (handler_base && handler_base != base && handler_base->signals.num_handlers)
-    strata_log(STRATA_LOG_WARN,
-               "a second event_base has signal events: the first one gets no more signals");
+int event_signal_map_claim_signals(struct event_base *base) {
+  event_global_lock_acquire(&owner_lock);
+  int was_taken = handler_base && handler_base != base;
   handler_base = base;
-  handler_fd = base->signals.write_fd;
+  atomic_store(&handler_fd, base->signals.write_fd);
+  event_global_lock_release(&owner_lock);
+  return was_taken;
 }
 
-static int install_handler(struct signal_map *map, int signal) {
+/* Whether the base had them. */
+static int disclaim_signals(const struct event_base *base) {
+  event_global_lock_acquire(&owner_lock);
+  int was_owner = handler_base == base;
+  if (was_owner) {
+    handler_base = NULL;
+    atomic_store(&handler_fd, -1);
+  }
+  event_global_lock_release(&owner_lock);
+  return was_owner;
+}
+
+static void take_over_signals(struct event_base *base) {
+  if (event_signal_map_claim_signals(base))
+    strata_log(STRATA_LOG_WARN,
+               "a second event_base has signal events: the first one gets no more signals");
+}
+
+static int can_be_caught(int signal) {
+  struct sigaction action;
+  return signal != SIGKILL && signal != SIGSTOP && sigaction(signal, NULL, &action) == 0;
+}
+
+static int install_handler(struct event_base *base, int signal) {
+  struct signal_map *map = &base->signals;
   struct sigaction *old_action = strata_malloc(sizeof(*old_action));
   if (!old_action) return -1;
+  take_over_signals(base); /* before the first signal can come */
   struct sigaction action;
   memset(&action, 0, sizeof(action));
   action.sa_handler = on_signal;
@@ -107,49 +136,51 @@ static int install_handler(struct signal_map *map, int signal) {
   return 0;
 }
 
-static void restore_handler(struct signal_map *map, int signal) {
+static void restore_handler(struct event_base *base, int signal) {
+  struct signal_map *map = &base->signals;
   if (!map->old_actions[signal]) return;
   if (sigaction(signal, map->old_actions[signal], NULL) < 0)
     strata_log_errno(STRATA_LOG_WARN, "sigaction");
   strata_free(map->old_actions[signal]);
   map->old_actions[signal] = NULL;
-  map->num_handlers--;
+  if (--map->num_handlers == 0) (void)disclaim_signals(base);
 }
 
-int signal_map_add(struct event_base *base, struct event *event) {
+int event_signal_map_add(struct event_base *base, struct event *event) {
   struct signal_map *map = &base->signals;
   int signal = event->ev_fd;
-  if (signal <= 0 || signal >= EVENT_NUM_SIGNALS) {
+  if (signal <= 0 || signal >= EVENT_NUM_SIGNALS || !can_be_caught(signal)) {
     errno = EINVAL;
     return -1;
   }
   if (open_pipe(base) < 0) return -1;
-  take_over_signals(base);
-  if (!map->events[signal] && install_handler(map, signal) < 0) return -1;
+  if (!map->events[signal]) {
+    if (install_handler(base, signal) < 0) return -1;
+  } else {
+    take_over_signals(base);
+  }
   EV_LIST_PUSH_FRONT(&map->events[signal], event, ev_.ev_signal.ev_signal_next);
   return 0;
 }
 
-void signal_map_remove(struct event_base *base, struct event *event) {
+void event_signal_map_remove(struct event_base *base, struct event *event) {
   struct signal_map *map = &base->signals;
   EV_LIST_REMOVE(event, ev_.ev_signal.ev_signal_next);
-  if (!map->events[event->ev_fd]) restore_handler(map, event->ev_fd);
+  if (!map->events[event->ev_fd]) restore_handler(base, event->ev_fd);
 }
 
-void signal_map_stop(struct event_base *base) {
-  for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++)
-    restore_handler(&base->signals, signal);
-  if (handler_base == base) {
-    handler_base = NULL;
-    handler_fd = -1;
-  }
+void event_signal_map_stop(struct event_base *base) {
+  for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++) restore_handler(base, signal);
+  (void)disclaim_signals(base);
   close_pipe(base);
 }
 
-int signal_map_restart(struct event_base *base) {
+int event_signal_map_restart(struct event_base *base) {
   if (base->signals.read_fd < 0) return 0;
+  /* First, since the handler may not write to a number that another file has by then. */
+  int was_owner = disclaim_signals(base);
   close_pipe(base);
   if (open_pipe(base) < 0) return -1;
-  if (handler_base == base) handler_fd = base->signals.write_fd;
+  if (was_owner) event_signal_map_claim_signals(base);
   return 0;
 }

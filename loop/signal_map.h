@@ -14,28 +14,32 @@ struct sigaction;
 
 /* Signals reach the loop through a pipe that the handler writes the signal's number to
  * (sigaction(2); write(2) is async-signal-safe). One base at a time receives the signals of the
- * process: the one that a signal event was added to last. */
+ * process: the one with signal events that was last added to or began to run. */
 struct signal_map {
-  struct event *events[EVENT_NUM_SIGNALS];         /* lists through ev_.ev_signal.ev_signal_next */
+  struct event *events[EVENT_NUM_SIGNALS];          /* lists through ev_.ev_signal.ev_signal_next */
   struct sigaction *old_actions[EVENT_NUM_SIGNALS]; /* NULL: the handler isn't ours */
   int num_handlers;
   evutil_socket_t read_fd, write_fd; /* -1 until the first signal event */
   struct event_io_source source;
 };
 
-/* All functions but signal_map_init are called with the base's lock held. */
+/* All functions but event_signal_map_init are called with the base's lock held. */
 
-void signal_map_init(struct signal_map *map);
+void event_signal_map_init(struct signal_map *map);
 /* Restores every handler and closes the descriptors. The events stay in their lists. */
-void signal_map_stop(struct event_base *base);
+void event_signal_map_stop(struct event_base *base);
 /* Starts again in a child of fork(2): with descriptors of its own, for the events there are. */
-int signal_map_restart(struct event_base *base);
+int event_signal_map_restart(struct event_base *base);
 
-/* Starts watching for the event's signal. 0, or -1 with errno (EINVAL for a number that is none). */
-int signal_map_add(struct event_base *base, struct event *event);
+/* Makes the base, which has signal events, the one that receives the signals from now on. Returns
+ * whether another one did before. */
+int event_signal_map_claim_signals(struct event_base *base);
+/* Starts watching for the event's signal. 0, or -1 with errno (EINVAL for a number that is none).
+ */
+int event_signal_map_add(struct event_base *base, struct event *event);
 /* Stops watching; the last event of a signal restores the handler that was there before. */
-void signal_map_remove(struct event_base *base, struct event *event);
+void event_signal_map_remove(struct event_base *base, struct event *event);
 /* Activates the events of a signal, each to be called num_calls times. */
-void signal_map_activate(struct event_base *base, int signal, int num_calls);
+void event_signal_map_activate(struct event_base *base, int signal, int num_calls);
 
 #endif

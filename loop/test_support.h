@@ -74,7 +74,9 @@ class Ev {
   Ev(const Ev &) = delete;
   Ev &operator=(const Ev &) = delete;
 
-  struct event *get() const { return ev_; }
+  struct event *get() const {
+    return ev_;
+  }
   int Add() { return event_add(ev_, nullptr); }
   int AddMs(long ms) {
     const struct timeval tv = Ms(ms);
@@ -156,7 +158,9 @@ class Pair {
   Pair(const Pair &) = delete;
   Pair &operator=(const Pair &) = delete;
 
-  evutil_socket_t operator[](int i) const { return fd_[i]; }
+  evutil_socket_t operator[](int i) const {
+    return fd_[i];
+  }
   void Send(int i, const std::string &bytes) {
     EXPECT_EQ(static_cast<ev_ssize_t>(bytes.size()),
               static_cast<ev_ssize_t>(send(fd_[i], bytes.data(), bytes.size(), 0)));

@@ -33,10 +33,11 @@ static struct common_timeout *queue_of(const struct event_base *base, const stru
   return number < base->num_common_timeouts ? base->common_timeouts[number] : NULL;
 }
 
-static int64_t duration_ns(const struct event_base *base, const struct timeval *tv) {
-  if (!queue_of(base, tv)) return strata_timeval_to_ns(tv);
-  struct timeval plain = {tv->tv_sec, tv->tv_usec & USEC_MASK};
-  return strata_timeval_to_ns(&plain);
+int64_t event_timeouts_duration_ns(const struct event_base *base, const struct timeval *tv) {
+  if (tv->tv_sec < 0) return 0;
+  struct timeval plain = {tv->tv_sec, queue_of(base, tv) ? tv->tv_usec & USEC_MASK : tv->tv_usec};
+  int64_t ns = strata_timeval_to_ns(&plain);
+  return ns < 0 ? 0 : ns;
 }
 
 static int has_timeout(const struct event *event) {
@@ -51,12 +52,13 @@ static struct common_timeout *queue_of_heap_entry(struct event *event) {
   return STRATA_CONTAINER_OF(event, struct common_timeout, heap_entry);
 }
 
-int64_t timeouts_deadline_ns(const struct event *event) {
-  return duration_ns(event->ev_base, &event->ev_timeout);
+int64_t event_timeouts_deadline_ns(const struct event *event) {
+  return event_timeouts_duration_ns(event->ev_base, &event->ev_timeout);
 }
 
 int64_t event_base_clock_ns(struct event_base *base) {
-  int64_t now = base->backend->now ? base->backend->now(base->backend_state) : strata_monotonic_ns();
+  int64_t now =
+      base->backend->now ? base->backend->now(base->backend_state) : strata_monotonic_ns();
   return now - now % STRATA_NS_PER_US;
 }
 
@@ -64,8 +66,8 @@ int64_t event_base_now_ns(struct event_base *base) {
   return base->cached_now_ns ? base->cached_now_ns : event_base_clock_ns(base);
 }
 
-int timeouts_reserve(struct event_base *base) {
-  return timer_heap_reserve(&base->timers);
+int event_timeouts_reserve(struct event_base *base) {
+  return event_timer_heap_reserve(&base->timers);
 }
 
 /* The queue's slot in the heap follows its first event. */
@@ -73,32 +75,34 @@ static void queue_sync_heap(struct event_base *base, struct common_timeout *queu
   struct event *first = EV_TAILQ_FIRST(&queue->events);
   struct event *entry = &queue->heap_entry;
   if (!first) {
-    if (timer_heap_contains(entry)) timer_heap_remove(&base->timers, entry);
-  } else if (timer_heap_contains(entry)) {
-    timer_heap_update(&base->timers, entry, timeouts_deadline_ns(first));
+    if (event_timer_heap_contains(entry)) event_timer_heap_remove(&base->timers, entry);
+  } else if (event_timer_heap_contains(entry)) {
+    event_timer_heap_update(&base->timers, entry, event_timeouts_deadline_ns(first));
   } else {
-    timer_heap_push(&base->timers, entry, timeouts_deadline_ns(first));
+    event_timer_heap_push(&base->timers, entry, event_timeouts_deadline_ns(first));
   }
+}
+
+/* Both are in one queue, so the bits above the microseconds are the same. */
+static int is_later(const struct event *a, const struct event *b) {
+  return a->ev_timeout.tv_sec != b->ev_timeout.tv_sec
+             ? a->ev_timeout.tv_sec > b->ev_timeout.tv_sec
+             : a->ev_timeout.tv_usec > b->ev_timeout.tv_usec;
+}
+
+/* The event whose link to the next one `link` is; NULL for the queue's own. */
+static struct event *event_of_link(const struct common_timeout *queue, struct event **link) {
+  if (link == &queue->events.tqh_first) return NULL;
+  return STRATA_CONTAINER_OF(link, struct event,
+                             ev_timeout_pos.ev_next_with_common_timeout.tqe_next);
 }
 
 static void queue_insert(struct event_base *base, struct common_timeout *queue,
                          struct event *event) {
-  /* Deadlines grow with the clock, so the place is at the end but for a re-arm that counts from an
-   * earlier time. */
-  int64_t deadline = timeouts_deadline_ns(event);
-  struct event *after = NULL, *each;
-  if (!EV_TAILQ_EMPTY(&queue->events)) {
-    struct event *last = STRATA_CONTAINER_OF(
-        queue->events.tqh_last, struct event, ev_timeout_pos.ev_next_with_common_timeout.tqe_next);
-    if (timeouts_deadline_ns(last) <= deadline) {
-      after = last;
-    } else {
-      EV_TAILQ_FOREACH(each, &queue->events, ev_timeout_pos.ev_next_with_common_timeout) {
-        if (timeouts_deadline_ns(each) > deadline) break;
-        after = each;
-      }
-    }
-  }
+  /* Deadlines grow with the clock, so the place is at the end or close to it. */
+  struct event *after = event_of_link(queue, queue->events.tqh_last);
+  while (after && is_later(after, event))
+    after = event_of_link(queue, after->ev_timeout_pos.ev_next_with_common_timeout.tqe_prev);
   if (after) {
     EV_TAILQ_INSERT_AFTER(&queue->events, after, event, ev_timeout_pos.ev_next_with_common_timeout);
   } else {
@@ -111,7 +115,7 @@ static void queue_remove(struct event_base *base, struct common_timeout *queue,
                          struct event *event) {
   int was_first = EV_TAILQ_FIRST(&queue->events) == event;
   EV_TAILQ_REMOVE(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
-  timer_heap_init_event(event);
+  event_timer_heap_init_event(event);
   if (was_first) queue_sync_heap(base, queue);
 }
 
@@ -121,34 +125,34 @@ static void set_deadline(struct event *event, int64_t deadline_ns,
   if (queue) event->ev_timeout.tv_usec |= queue->duration.tv_usec & ~USEC_MASK;
 }
 
-void timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns) {
+void event_timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns) {
   struct event_base *base = event->ev_base;
-  int64_t deadline_ns = strata_ns_add(from_ns, duration_ns(base, duration));
+  int64_t deadline_ns = strata_ns_add(from_ns, event_timeouts_duration_ns(base, duration));
   struct common_timeout *queue = queue_of(base, duration);
   int is_in_heap = has_timeout(event) && !queue_of(base, &event->ev_timeout);
   if (is_in_heap && !queue) {
     set_deadline(event, deadline_ns, NULL);
-    timer_heap_update(&base->timers, event, deadline_ns);
+    event_timer_heap_update(&base->timers, event, deadline_ns);
     return;
   }
-  timeouts_cancel(event);
+  event_timeouts_cancel(event);
   set_deadline(event, deadline_ns, queue);
   event->ev_evcallback.evcb_flags |= EVLIST_TIMEOUT;
   event_count_added(event, 1);
   if (queue)
     queue_insert(base, queue, event);
   else
-    timer_heap_push(&base->timers, event, deadline_ns);
+    event_timer_heap_push(&base->timers, event, deadline_ns);
 }
 
-void timeouts_cancel(struct event *event) {
+void event_timeouts_cancel(struct event *event) {
   if (!has_timeout(event)) return;
   struct event_base *base = event->ev_base;
   struct common_timeout *queue = queue_of(base, &event->ev_timeout);
   if (queue)
     queue_remove(base, queue, event);
   else
-    timer_heap_remove(&base->timers, event);
+    event_timer_heap_remove(&base->timers, event);
   event->ev_evcallback.evcb_flags &= ~EVLIST_TIMEOUT;
   event_count_added(event, -1);
 }
@@ -160,42 +164,47 @@ static const struct timeval *interval_of(const struct event *event) {
   return interval->tv_sec || interval->tv_usec ? interval : NULL;
 }
 
-void timeouts_restart(struct event *event) {
+void event_timeouts_restart(struct event *event) {
   const struct timeval *interval = interval_of(event);
   if (interval && has_timeout(event))
-    timeouts_schedule(event, interval, event_base_now_ns(event->ev_base));
+    event_timeouts_schedule(event, interval, event_base_now_ns(event->ev_base));
 }
 
-int64_t timeouts_next_ns(const struct event_base *base) {
-  return timer_heap_is_empty(&base->timers) ? INT64_MAX
-                                            : timer_heap_top(&base->timers)->deadline_ns;
+int64_t event_timeouts_next_ns(const struct event_base *base) {
+  return event_timer_heap_is_empty(&base->timers)
+             ? INT64_MAX
+             : event_timer_heap_top(&base->timers)->deadline_ns;
 }
 
 /* A persistent event keeps its slot, so that its next timeout needs no memory. */
 static void activate_due_event(struct event *event, int64_t now) {
   const struct timeval *interval = interval_of(event);
   if (interval) {
-    int64_t due = timeouts_deadline_ns(event);
+    int64_t from = event_timeouts_deadline_ns(event);
+    int64_t length = event_timeouts_duration_ns(event->ev_base, interval);
     /* A loop that fell behind by an interval starts counting anew. */
-    int is_late = strata_ns_add(due, duration_ns(event->ev_base, interval)) <= now;
-    timeouts_schedule(event, interval, is_late ? now : due);
+    if (strata_ns_add(from, length) <= now) from = now;
+    /* An interval of nothing is over in the next turn, not again in this one. */
+    if (length == 0) from += STRATA_NS_PER_US;
+    event_timeouts_schedule(event, interval, from);
   } else {
-    timeouts_cancel(event);
+    event_timeouts_cancel(event);
   }
   event_active_locked(event, EV_TIMEOUT, 1);
 }
 
 static void activate_due_queue(struct common_timeout *queue, int64_t now) {
   struct event *event;
-  while ((event = EV_TAILQ_FIRST(&queue->events)) && timeouts_deadline_ns(event) <= now)
+  while ((event = EV_TAILQ_FIRST(&queue->events)) && event_timeouts_deadline_ns(event) <= now)
     activate_due_event(event, now);
 }
 
-void timeouts_activate_due(struct event_base *base) {
-  if (timer_heap_is_empty(&base->timers)) return;
+void event_timeouts_activate_due(struct event_base *base) {
+  if (event_timer_heap_is_empty(&base->timers)) return;
   int64_t now = event_base_now_ns(base);
-  while (!timer_heap_is_empty(&base->timers) && timer_heap_top(&base->timers)->deadline_ns <= now) {
-    struct event *event = timer_heap_top(&base->timers)->event;
+  while (!event_timer_heap_is_empty(&base->timers) &&
+         event_timer_heap_top(&base->timers)->deadline_ns <= now) {
+    struct event *event = event_timer_heap_top(&base->timers)->event;
     if (is_heap_entry_of_queue(event))
       activate_due_queue(queue_of_heap_entry(event), now);
     else
@@ -226,7 +235,7 @@ static struct common_timeout *make_queue(struct event_base *base, const struct t
   queue->duration.tv_usec =
       (long)(MAGIC | (unsigned)num << QUEUE_SHIFT | (unsigned)(duration->tv_usec & USEC_MASK));
   queue->heap_entry.ev_evcallback.evcb_closure = HEAP_ENTRY_CLOSURE;
-  timer_heap_init_event(&queue->heap_entry);
+  event_timer_heap_init_event(&queue->heap_entry);
   base->common_timeouts[base->num_common_timeouts++] = queue;
   return queue;
 }
@@ -259,7 +268,7 @@ static int foreach_in_queue(struct common_timeout *queue, int (*fn)(struct event
   return 0;
 }
 
-int timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *), void *arg) {
+int event_timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *), void *arg) {
   int result = 0;
   for (int i = 0; i < base->timers.num_timers && !result; i++) {
     struct event *event = base->timers.slots[TIMER_HEAP_ROOT + i].event;
@@ -269,8 +278,8 @@ int timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *),
   return result;
 }
 
-void timeouts_free_all(struct event_base *base) {
+void event_timeouts_free_all(struct event_base *base) {
   for (int i = 0; i < base->num_common_timeouts; i++) strata_free(base->common_timeouts[i]);
   if (base->common_timeouts) strata_free(base->common_timeouts);
-  timer_heap_clear(&base->timers);
+  event_timer_heap_clear(&base->timers);
 }

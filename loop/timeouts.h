@@ -14,27 +14,31 @@ struct event_base;
 /* Reads the clock, not the cache. */
 int64_t event_base_clock_ns(struct event_base *base);
 
-/* Makes sure that the next timeouts_schedule() finds memory. 0 or -1. */
-int timeouts_reserve(struct event_base *base);
+/* Understands what event_base_init_common_timeout() returned, too. Less than nothing counts as
+ * nothing. */
+int64_t event_timeouts_duration_ns(const struct event_base *base, const struct timeval *duration);
+
+/* Makes sure that the next event_timeouts_schedule() finds memory. 0 or -1. */
+int event_timeouts_reserve(struct event_base *base);
 /* Sets the event's timeout to `duration` from `from_ns`, replacing one that it has. */
-void timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns);
+void event_timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns);
 /* Nothing happens when it has none. */
-void timeouts_cancel(struct event *event);
+void event_timeouts_cancel(struct event *event);
 /* The event has a timeout. */
-int64_t timeouts_deadline_ns(const struct event *event);
+int64_t event_timeouts_deadline_ns(const struct event *event);
 
 /* For an EV_PERSIST event that runs because of something other than its timeout: counts the
  * timeout from now. */
-void timeouts_restart(struct event *event);
+void event_timeouts_restart(struct event *event);
 
 /* INT64_MAX when nothing will time out. */
-int64_t timeouts_next_ns(const struct event_base *base);
+int64_t event_timeouts_next_ns(const struct event_base *base);
 /* Activates everything that is due; a persistent event has its next timeout then. Nothing of it has
  * run when this returns. */
-void timeouts_activate_due(struct event_base *base);
+void event_timeouts_activate_due(struct event_base *base);
 /* Calls fn for every event that has a timeout until it returns nonzero, and returns that. */
-int timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *), void *arg);
+int event_timeouts_foreach(struct event_base *base, int (*fn)(struct event *, void *), void *arg);
 
-void timeouts_free_all(struct event_base *base);
+void event_timeouts_free_all(struct event_base *base);
 
 #endif

@@ -76,28 +76,28 @@ static int resize(struct timer_heap *heap, int capacity) {
   return 0;
 }
 
-void timer_heap_clear(struct timer_heap *heap) {
+void event_timer_heap_clear(struct timer_heap *heap) {
   if (heap->block) strata_free(heap->block);
   memset(heap, 0, sizeof(*heap));
 }
 
-int timer_heap_reserve(struct timer_heap *heap) {
+int event_timer_heap_reserve(struct timer_heap *heap) {
   if (heap->num_timers < heap->capacity) return 0;
   if (heap->capacity > INT_MAX / 4) return -1;
   return resize(heap, heap->capacity ? heap->capacity * 2 : MIN_CAPACITY);
 }
 
-void timer_heap_push(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
+void event_timer_heap_push(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
   struct timer_slot slot = {deadline_ns, event};
   sift_up(heap, TIMER_HEAP_ROOT + heap->num_timers++, slot);
 }
 
-void timer_heap_update(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
+void event_timer_heap_update(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
   struct timer_slot slot = {deadline_ns, event};
   sift(heap, event->ev_timeout_pos.min_heap_idx, slot);
 }
 
-void timer_heap_remove(struct timer_heap *heap, struct event *event) {
+void event_timer_heap_remove(struct timer_heap *heap, struct event *event) {
   int k = event->ev_timeout_pos.min_heap_idx;
   event->ev_timeout_pos.min_heap_idx = -1;
   int last = TIMER_HEAP_ROOT + --heap->num_timers;

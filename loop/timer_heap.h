@@ -26,32 +26,32 @@ struct timer_heap {
 #define TIMER_HEAP_ROOT 3
 
 /* A zeroed heap is empty and valid. Frees the heap's memory, not the events. */
-void timer_heap_clear(struct timer_heap *heap);
+void event_timer_heap_clear(struct timer_heap *heap);
 
-/* Makes room for one more timer; after that one timer_heap_push can't fail. 0, or -1 when memory
- * is short. */
-int timer_heap_reserve(struct timer_heap *heap);
-/* Inserts an event that is in no heap. There is room (timer_heap_reserve). */
-void timer_heap_push(struct timer_heap *heap, struct event *event, int64_t deadline_ns);
+/* Makes room for one more timer; after that one event_timer_heap_push can't fail. 0, or -1 when
+ * memory is short. */
+int event_timer_heap_reserve(struct timer_heap *heap);
+/* Inserts an event that is in no heap. There is room (event_timer_heap_reserve). */
+void event_timer_heap_push(struct timer_heap *heap, struct event *event, int64_t deadline_ns);
 /* Moves an event of this heap to a new deadline. */
-void timer_heap_update(struct timer_heap *heap, struct event *event, int64_t deadline_ns);
+void event_timer_heap_update(struct timer_heap *heap, struct event *event, int64_t deadline_ns);
 /* Takes an event of this heap out, and gives memory back once the heap is mostly empty. */
-void timer_heap_remove(struct timer_heap *heap, struct event *event);
+void event_timer_heap_remove(struct timer_heap *heap, struct event *event);
 
-static inline void timer_heap_init_event(struct event *event) {
+static inline void event_timer_heap_init_event(struct event *event) {
   event->ev_timeout_pos.min_heap_idx = -1;
 }
 
-static inline int timer_heap_contains(const struct event *event) {
+static inline int event_timer_heap_contains(const struct event *event) {
   return event->ev_timeout_pos.min_heap_idx >= 0;
 }
 
-static inline int timer_heap_is_empty(const struct timer_heap *heap) {
+static inline int event_timer_heap_is_empty(const struct timer_heap *heap) {
   return heap->num_timers == 0;
 }
 
 /* The heap is not empty. */
-static inline const struct timer_slot *timer_heap_top(const struct timer_heap *heap) {
+static inline const struct timer_slot *event_timer_heap_top(const struct timer_heap *heap) {
   return &heap->slots[TIMER_HEAP_ROOT];
 }
 

@@ -13,21 +13,21 @@ namespace {
 
 class TimerHeapTest : public testing::Test {
  protected:
-  ~TimerHeapTest() override { timer_heap_clear(&heap_); }
+  ~TimerHeapTest() override { event_timer_heap_clear(&heap_); }
 
   struct event *Push(int64_t deadline) {
     events_.emplace_back();
     struct event *event = &events_.back();
-    timer_heap_init_event(event);
-    EXPECT_EQ(0, timer_heap_reserve(&heap_));
-    timer_heap_push(&heap_, event, deadline);
+    event_timer_heap_init_event(event);
+    EXPECT_EQ(0, event_timer_heap_reserve(&heap_));
+    event_timer_heap_push(&heap_, event, deadline);
     return event;
   }
 
   int64_t Pop() {
-    const struct timer_slot top = *timer_heap_top(&heap_);
-    timer_heap_remove(&heap_, top.event);
-    EXPECT_FALSE(timer_heap_contains(top.event));
+    const struct timer_slot top = *event_timer_heap_top(&heap_);
+    event_timer_heap_remove(&heap_, top.event);
+    EXPECT_FALSE(event_timer_heap_contains(top.event));
     return top.deadline_ns;
   }
 
@@ -42,7 +42,7 @@ TEST_F(TimerHeapTest, PopsInOrder) {
   for (int64_t deadline : deadlines) Push(deadline);
   std::sort(deadlines.begin(), deadlines.end());
   for (int64_t deadline : deadlines) ASSERT_EQ(deadline, Pop());
-  EXPECT_TRUE(timer_heap_is_empty(&heap_));
+  EXPECT_TRUE(event_timer_heap_is_empty(&heap_));
 }
 
 TEST_F(TimerHeapTest, SiblingsShareACacheLine) {
@@ -54,7 +54,7 @@ TEST_F(TimerHeapTest, SiblingsShareACacheLine) {
 TEST_F(TimerHeapTest, GivesMemoryBack) {
   for (int i = 0; i < 10000; i++) Push(i);
   int full = heap_.capacity;
-  while (!timer_heap_is_empty(&heap_)) Pop();
+  while (!event_timer_heap_is_empty(&heap_)) Pop();
   EXPECT_LT(heap_.capacity, full / 16);
 }
 
@@ -73,23 +73,23 @@ TEST_F(TimerHeapTest, EqualsAModel) {
         break;
       case 2:
         if (model.empty()) break;
-        timer_heap_update(&heap_, any->first, deadline);
+        event_timer_heap_update(&heap_, any->first, deadline);
         any->second = deadline;
         break;
       case 3:
         if (model.empty()) break;
-        timer_heap_remove(&heap_, any->first);
+        event_timer_heap_remove(&heap_, any->first);
         model.erase(any);
         break;
     }
     if (step % 500 == 0 && !model.empty()) {
       auto least = std::min_element(model.begin(), model.end(),
                                     [](auto &a, auto &b) { return a.second < b.second; });
-      ASSERT_EQ(least->second, timer_heap_top(&heap_)->deadline_ns);
+      ASSERT_EQ(least->second, event_timer_heap_top(&heap_)->deadline_ns);
       ASSERT_EQ(static_cast<int>(model.size()), heap_.num_timers);
     }
   }
-  for (int64_t last = 0; !timer_heap_is_empty(&heap_);) {
+  for (int64_t last = 0; !event_timer_heap_is_empty(&heap_);) {
     int64_t next = Pop();
     ASSERT_LE(last, next);
     last = next;

@@ -262,7 +262,8 @@ int event_base_get_npriorities(struct event_base *base);
  * @{ */
 /** Wait until something is active, run what is, return. */
 #define EVLOOP_ONCE 0x01
-/** Do not wait: run what is active now, return. */
+/** Do not wait: run what is ready, and return when nothing is; together with EVLOOP_ONCE, return
+ * after the first round. */
 #define EVLOOP_NONBLOCK 0x02
 /** Go on although nothing is pending or active, until told to stop. */
 #define EVLOOP_NO_EXIT_ON_EMPTY 0x04

@@ -65,7 +65,7 @@ struct event {
       EVENT_LIST_ENTRY_(event) ev_signal_next;
       /** How often the callback has still to run for the signals delivered. */
       short ev_ncalls;
-      /** While it runs, the counter of the loop, which event_del() sets to 0. */
+      /** Keeps the layout; unused. */
       short *ev_pncalls;
     } ev_signal;
   } ev_;

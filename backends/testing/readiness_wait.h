@@ -1,0 +1,210 @@
+// Readiness suite: deadlines, signals, many descriptors, and the lock around the wait.
+#ifndef BACKENDS_TESTING_READINESS_WAIT_H_
+#define BACKENDS_TESTING_READINESS_WAIT_H_
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <set>
+#include <thread>
+
+#include "backends/testing/readiness_fixture.h"
+
+// --- Deadlines ---
+
+TEST_P(ReadinessConformance, PastDeadlineDoesNotWait) {
+  Pair pair;
+  ASSERT_EQ(0, backend_.Change(pair.a, EV_READ));
+  Sink sink;
+  EXPECT_EQ(0, backend_.WaitUntil(&sink, 0));
+  EXPECT_EQ(0, backend_.WaitUntil(&sink, backend_.Now()));
+  EXPECT_TRUE(sink.reports.empty());
+  readiness_testing::Send(pair.b);
+  EXPECT_EQ(0, backend_.WaitUntil(&sink, 0));
+  EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+}
+
+// Also with no descriptor at all, and never early: the base would turn in vain until it is time.
+TEST_P(ReadinessConformance, WaitsUntilTheDeadline) {
+  const int flag_sets[] = {0, EVENT_BASE_FLAG_PRECISE_TIMER};
+  for (int flags : flag_sets) {
+    Backend backend(GetParam(), flags);
+    Sink sink;
+    for (long long wait_ns : {1LL, 300 * STRATA_NS_PER_US, 15 * STRATA_NS_PER_MS}) {
+      const int64_t deadline_ns = backend.Now() + wait_ns;
+      EXPECT_EQ(0, backend.WaitUntil(&sink, deadline_ns));
+      EXPECT_GE(backend.Now(), deadline_ns);
+    }
+    EXPECT_TRUE(sink.reports.empty());
+  }
+}
+
+TEST_P(ReadinessConformance, FarDeadlineIsEndedByAnEvent) {
+  const int flag_sets[] = {0, EVENT_BASE_FLAG_PRECISE_TIMER};
+  for (int flags : flag_sets) {
+    Backend backend(GetParam(), flags);
+    Pair pair;
+    readiness_testing::Send(pair.b);
+    ASSERT_EQ(0, backend.Change(pair.a, EV_READ));
+    const int64_t in_forty_days = backend.Now() + 40 * 86400 * STRATA_NS_PER_SECOND;
+    for (int64_t deadline_ns :
+         {readiness_testing::kForever, readiness_testing::kForever - 1, in_forty_days}) {
+      Sink sink;
+      EXPECT_EQ(0, backend.WaitUntil(&sink, deadline_ns));
+      EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+    }
+  }
+}
+
+TEST_P(ReadinessConformance, EventEndsAWaitThatIsGoingOn) {
+  const int64_t far_ns = backend_.Now() + readiness_testing::kPatienceNs * 100;
+  for (int64_t deadline_ns : {readiness_testing::kForever, far_ns}) {
+    Pair pair;
+    ASSERT_EQ(0, backend_.Change(pair.a, EV_READ));
+    Sink sink;
+    std::thread sender;
+    sink.on_unlock = [&] { sender = std::thread([&] { readiness_testing::Send(pair.b); }); };
+    while (sink.reports.empty()) {
+      ASSERT_EQ(0, backend_.WaitUntil(&sink, deadline_ns));
+      sink.on_unlock = nullptr;
+    }
+    sender.join();
+    EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+    EXPECT_EQ(0, backend_.Change(pair.a, 0));
+  }
+}
+
+TEST_P(ReadinessConformance, LiveChangeReachesAWaitThatIsGoingOn) {
+  READINESS_NEEDS(STRATA_READINESS_LIVE_CHANGES);
+  Pair idle, pair;
+  readiness_testing::Send(pair.b);
+  ASSERT_EQ(0, backend_.Change(idle.a, EV_READ));
+  Sink sink;
+  std::thread changer;
+  sink.on_unlock = [&] {
+    changer = std::thread([&] { EXPECT_EQ(0, backend_.Change(pair.a, EV_READ)); });
+  };
+  while (sink.reports.empty()) {
+    ASSERT_EQ(0, backend_.WaitUntil(&sink, readiness_testing::kForever));
+    sink.on_unlock = nullptr;
+  }
+  changer.join();
+  EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+}
+
+// A signal may end the wait early, which is no error. Signals are sent until one has come in time.
+TEST_P(ReadinessConformance, SignalEndsTheWaitWithoutAnError) {
+  struct sigaction action = {}, old_action;
+  action.sa_handler = [](int) {};
+  ASSERT_EQ(0, sigaction(SIGUSR2, &action, &old_action));  // Without SA_RESTART.
+  Pair pair;
+  ASSERT_EQ(0, backend_.Change(pair.a, EV_READ));
+  const pthread_t waiter = pthread_self();
+  std::atomic<bool> has_returned{false};
+  Sink sink;
+  std::thread sender;
+  sink.on_unlock = [&] {
+    sender = std::thread([&] {
+      while (!has_returned) {
+        pthread_kill(waiter, SIGUSR2);
+        usleep(1000);
+      }
+    });
+  };
+  EXPECT_EQ(0, backend_.WaitUntil(&sink, backend_.Now() + readiness_testing::kPatienceNs));
+  has_returned = true;
+  sender.join();
+  EXPECT_TRUE(sink.reports.empty());
+  EXPECT_EQ(0, sigaction(SIGUSR2, &old_action, nullptr));
+}
+
+// --- Many descriptors ---
+
+TEST_P(ReadinessConformance, ManyReadyDescriptorsAreAllReported) {
+  const size_t kNum = 300;
+  struct rlimit limit;
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  if (limit.rlim_cur < 2 * kNum + 64) GTEST_SKIP() << "too few descriptors";
+  std::vector<Pair> pairs(kNum);
+  for (size_t i = 0; i < kNum; i++) {
+    backend_.SetGeneration(pairs[i].a, static_cast<uint32_t>(i));
+    ASSERT_EQ(0, backend_.Change(pairs[i].a, EV_READ));
+    readiness_testing::Send(pairs[i].b);
+  }
+  std::map<evutil_socket_t, uint32_t> seen;
+  for (size_t turn = 0; turn < kNum && seen.size() < kNum; turn++) {
+    Sink sink;
+    ASSERT_EQ(0, backend_.Poll(&sink));
+    ASSERT_FALSE(sink.reports.empty());
+    for (const Report &report : sink.reports) {
+      EXPECT_EQ(EV_READ, report.what);
+      seen[report.fd] = report.generation;
+      readiness_testing::Drain(report.fd);
+    }
+  }
+  for (size_t i = 0; i < kNum; i++) EXPECT_EQ(i, seen[pairs[i].a]);
+}
+
+// No one is passed over for ever while all stay ready, and edges survive being left for later.
+TEST_P(ReadinessConformance, ManyThatStayReadyAreAllReported) {
+  const size_t kNum = 300;
+  struct rlimit limit;
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  if (limit.rlim_cur < 2 * kNum + 64) GTEST_SKIP() << "too few descriptors";
+  std::vector<short> kinds = {EV_WRITE};
+  if (backend_.Has(EV_FEATURE_ET)) kinds.push_back(EV_WRITE | EV_ET);
+  for (short mask : kinds) {
+    std::vector<Pair> pairs(kNum);
+    for (Pair &pair : pairs) ASSERT_EQ(0, backend_.Change(pair.a, mask));
+    std::set<evutil_socket_t> seen;
+    for (size_t turn = 0; turn < kNum && seen.size() < kNum; turn++) {
+      Sink sink;
+      ASSERT_EQ(0, backend_.Poll(&sink));
+      for (const Report &report : sink.reports) seen.insert(report.fd);
+    }
+    EXPECT_EQ(kNum, seen.size());
+    for (Pair &pair : pairs) ASSERT_EQ(0, backend_.Change(pair.a, 0));
+  }
+}
+
+// --- The lock ---
+
+TEST_P(ReadinessConformance, LockIsReleasedForTheWait) {
+  Pair pair;
+  ASSERT_EQ(0, backend_.Change(pair.a, EV_READ));
+  Sink sink;
+  EXPECT_EQ(0, backend_.WaitUntil(&sink, backend_.Now() + 2 * STRATA_NS_PER_MS));
+  EXPECT_EQ(1, sink.num_unlocks);
+  EXPECT_TRUE(sink.is_locked);
+}
+
+// Changes from other threads while one waits, which they do under the base's lock. For the thread
+// sanitizer, and to see that a report carries a generation that was asked for.
+TEST_P(ReadinessConformance, ChangesDuringWaits) {
+  READINESS_NEEDS(STRATA_READINESS_LIVE_CHANGES);
+  Pair pair;
+  std::atomic<bool> is_done{false};
+  std::thread changer([&] {
+    for (uint32_t generation = 1; generation <= 2000; generation++) {
+      backend_.SetGeneration(pair.a, generation);
+      EXPECT_EQ(0, backend_.Change(pair.a, EV_WRITE));
+      EXPECT_EQ(0, backend_.Change(pair.a, 0));
+    }
+    is_done = true;
+  });
+  uint32_t newest = 0;
+  while (!is_done) {
+    Sink sink;
+    if (backend_.Poll(&sink) != 0) break;
+    for (const Report &report : sink.reports) {
+      EXPECT_GE(report.generation, newest);
+      newest = report.generation;
+    }
+  }
+  changer.join();
+  EXPECT_LE(newest, 2000u);
+  EXPECT_EQ(0, backend_.PollOf(pair.a));
+}
+
+#endif  // BACKENDS_TESTING_READINESS_WAIT_H_
