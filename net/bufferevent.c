@@ -47,6 +47,8 @@ static int release(struct bufferevent_private *bev) {
   }
   bev->bev.be_ops->detach(bev);
   bufferevent_stop_inactivity(bev);
+  event_debug_unassign(&bev->bev.ev_read);
+  event_debug_unassign(&bev->bev.ev_write);
   strata_lock_release(bev->lock);
   event_base_finalize_callback(bev->bev.ev_base, &bev->deferred, destroy, bev);
   return 1;
@@ -108,8 +110,8 @@ static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_
   struct bufferevent_private *bev = arg;
   (void)output;
   /* The end of the callbacks that are running looks at the output once for all of them. */
-  if (bev->is_serving || bev->is_freed || !info->n_added) return;
-  (void)bev->bev.be_ops->update(bev);
+  if (bev->is_serving || !info->n_added) return;
+  bufferevent_update(bev);
 }
 
 static int init_buffers(struct bufferevent_private *bev, struct event_base *base) {
@@ -154,14 +156,14 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
   if (options & BEV_OPT_THREADSAFE &&
       strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
     return -1;
-  bufferevent_set_max_single_read(&bev->bev, 0);
-  bufferevent_set_max_single_write(&bev->bev, 0);
-  bufferevent_init_callbacks(bev);
-  bufferevent_init_inactivity(bev);
   if (init_buffers(bev, base) < 0) {
     strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
     return -1;
   }
+  bufferevent_set_max_single_read(&bev->bev, 0);
+  bufferevent_set_max_single_write(&bev->bev, 0);
+  bufferevent_init_callbacks(bev);
+  bufferevent_init_inactivity(bev);
   return 0;
 }
 
@@ -172,7 +174,7 @@ void bufferevent_free(struct bufferevent *bufev) {
   bev->bev.errorcb = NULL;
   bev->is_freed = true;
   bev->bev.enabled = 0;
-  /* At once, though a queued callback may hold the object a little longer: the descriptor's number
+  /* At once, though a running callback may hold the object a little longer: the descriptor's number
    * may have a new owner before that. */
   bev->bev.be_ops->detach(bev);
   (void)release(bev);
@@ -187,14 +189,36 @@ struct bufferevent *bufferevent_new(evutil_socket_t fd, evbuffercb readcb, evbuf
 
 /* --- What is enabled, and how much --- */
 
+void bufferevent_update(struct bufferevent_private *bev) {
+  if (bev->bev.be_ops->update(bev) == 0) return;
+  int error = EVUTIL_SOCKET_ERROR();
+  bool reads = bufferevent_is_active(bev, EV_READ), writes = bufferevent_is_active(bev, EV_WRITE);
+  short what = BEV_EVENT_ERROR;
+  if (reads) what |= BEV_EVENT_READING;
+  if (writes) what |= BEV_EVENT_WRITING;
+  bev->bev.enabled &= (short)~((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
+  (void)bev->bev.be_ops->update(bev); /* to want less does not fail */
+  EVUTIL_SET_SOCKET_ERROR(error);
+  bufferevent_run_eventcb(bev, what, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static int enable(struct bufferevent_private *bev, short directions) {
+  short old_enabled = bev->bev.enabled;
+  bev->bev.enabled |= directions & (EV_READ | EV_WRITE);
+  if (directions & EV_WRITE) bev->wants_write_report = true;
+  if (bev->bev.be_ops->update(bev) == 0) return 0;
+  int error = EVUTIL_SOCKET_ERROR();
+  bev->bev.enabled = old_enabled;
+  bev->wants_write_report = false;
+  bufferevent_update(bev);
+  EVUTIL_SET_SOCKET_ERROR(error);
+  return -1;
+}
+
 int bufferevent_enable(struct bufferevent *bufev, short directions) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   strata_lock_acquire(bev->lock);
-  int result = 0;
-  if (!bev->is_freed) {
-    bufev->enabled |= directions & (EV_READ | EV_WRITE);
-    result = bufev->be_ops->update(bev);
-  }
+  int result = bev->is_freed ? 0 : enable(bev, directions);
   strata_lock_release(bev->lock);
   return result;
 }
@@ -396,7 +420,8 @@ int bufferevent_priority_set(struct bufferevent *bufev, int priority) {
       event_priority_set(&bufev->ev_read, priority) == 0 &&
       event_priority_set(&bufev->ev_write, priority) == 0) {
     bev->priority = priority;
-    event_io_source_set_priority(&bev->source, bufev->ev_base, priority);
+    event_base_set_callback_priority(bufev->ev_base, &bev->source.task, priority);
+    event_base_set_callback_priority(bufev->ev_base, &bev->deferred, priority);
     result = 0;
   }
   strata_lock_release(bev->lock);
@@ -412,10 +437,17 @@ int bufferevent_get_priority(const struct bufferevent *bufev) {
 }
 
 static int set_base(struct bufferevent_private *bev, struct event_base *base) {
-  if (event_io_source_is_attached(&bev->source)) return -1;
+  const struct bufferevent_pending *pending = &bev->pending;
+  if (!bev->bev.be_ops->set_fd || bev->source.want) return -1;
+  if (pending->read || pending->write || pending->events || pending->timeouts) return -1;
+  event_io_source_detach(&bev->source);
+  bufferevent_stop_inactivity(bev);
   if (event_base_set(base, &bev->bev.ev_read) < 0) return -1;
   if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
   bev->bev.ev_base = base;
+  bev->priority = event_base_get_npriorities(base) / 2;
+  event_base_set_callback_priority(base, &bev->source.task, bev->priority);
+  event_base_set_callback_priority(base, &bev->deferred, bev->priority);
   return 0;
 }
 

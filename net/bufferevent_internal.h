@@ -15,10 +15,10 @@
 
 /* What every kind of bufferevent has. One allocation: the public struct, both buffers and this.
  *
- * Lifetime: counted. bufferevent_free() gives back the maker's reference; a queued deferred callback
- * and a running callback each hold one. At zero the object is detached from its base, and its memory
- * is freed once no callback can be under way in the loop's thread (loop/finalize.h). Any callback
- * may free the bufferevent.
+ * Lifetime: counted. bufferevent_free() gives back the maker's reference; a running callback holds
+ * one, a queued one does not. At zero the object is taken out of its base, and its memory is freed
+ * once no callback can be under way in the loop's thread (loop/finalize.h). Any callback may free
+ * the bufferevent.
  *
  * Locks: the buffers share the bufferevent's lock, which is taken before the base's. */
 
@@ -45,8 +45,9 @@ struct bufferevent_ops {
 /* Callbacks that wait for the deferred task. */
 struct bufferevent_pending {
   bool read, write;
-  short events; /* BEV_EVENT_* */
-  int error;    /* the socket error of an event */
+  short events;   /* BEV_EVENT_*: one call for all */
+  short timeouts; /* EV_READ, EV_WRITE: one call each, where callbacks are otherwise not deferred */
+  int error;      /* the socket error of an event */
 };
 
 struct bufferevent_private {
@@ -64,7 +65,10 @@ struct bufferevent_private {
   bool is_serving; /* its callbacks are being run: output waits for their end */
   bool is_freed;   /* bufferevent_free() was called */
   bool is_connecting;
+  bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool connection_refused; /* a connect that failed at once, to be told from the loop */
+  bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
+  int read_error;          /* met by a read, but not told yet: the kernel tells it once */
   uint32_t read_size;      /* what the next read asks for; grows while reads are filled */
   size_t max_single_read, max_single_write;
   int64_t read_since_ns, write_since_ns; /* when the direction last made progress or became active */
@@ -86,16 +90,20 @@ bool bufferevent_hold(struct bufferevent_private *bev);
 /* Gives the reference back and releases the lock; frees at zero. */
 void bufferevent_release(struct bufferevent_private *bev);
 
+/* The kind's update(), for callers that can't pass an error on: the directions that can't be waited
+ * for are disabled, and the event callback hears of it, deferred. */
+void bufferevent_update(struct bufferevent_private *bev);
+
 static inline void bufferevent_suspend_read(struct bufferevent_private *bev, uint8_t why) {
   if (bev->read_suspended & why) return;
   bev->read_suspended |= why;
-  (void)bev->bev.be_ops->update(bev);
+  bufferevent_update(bev);
 }
 
 static inline void bufferevent_resume_read(struct bufferevent_private *bev, uint8_t why) {
   if (!(bev->read_suspended & why)) return;
   bev->read_suspended &= (uint8_t)~why;
-  (void)bev->bev.be_ops->update(bev);
+  bufferevent_update(bev);
 }
 
 /* A direction that is enabled and not suspended. */
@@ -114,6 +122,9 @@ void bufferevent_init_callbacks(struct bufferevent_private *bev);
 void bufferevent_run_readcb(struct bufferevent_private *bev, int trigger_options);
 void bufferevent_run_writecb(struct bufferevent_private *bev, int trigger_options);
 void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int trigger_options);
+/* Always from the deferred task: it counts as something that has happened, for which EVLOOP_ONCE
+ * returns, and the internal timers do not. */
+void bufferevent_run_timeoutcb(struct bufferevent_private *bev, short direction);
 /* The read or write callback, if the watermark of that direction lets it. */
 void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,
                             int trigger_options);
@@ -122,14 +133,15 @@ void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,
  * it fires how long ago the last progress was, so that progress costs a store. --- */
 
 void bufferevent_init_inactivity(struct bufferevent_private *bev);
-/* The direction (one of EV_READ, EV_WRITE) waits for progress from now on. */
-void bufferevent_expect_progress(struct bufferevent_private *bev, short direction);
+/* The direction (one of EV_READ, EV_WRITE) waits for progress from now on. 0, or -1 when there is
+ * no memory for its timer. */
+int bufferevent_expect_progress(struct bufferevent_private *bev, short direction);
 /* The direction has made progress. */
 void bufferevent_note_progress(struct bufferevent_private *bev, short direction);
-/* A timeout was changed: starts over for the directions that wait. */
-void bufferevent_restart_inactivity(struct bufferevent_private *bev);
+/* Disarms the timers. */
 void bufferevent_stop_inactivity(struct bufferevent_private *bev);
-/* Whether a direction waits for progress now: active, and for writing with output to write. */
+/* Whether a direction waits for progress now: active, on a socket that is of use, and for writing
+ * with output to write. */
 bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction);
 
 #endif

@@ -14,6 +14,7 @@
  * without waiting to be told that the socket is writable. Only what did not fit waits for that.
  *
  *   connecting --(writable, no error)--> open --(end of data, error, timeout)--> direction disabled
+ *       \-------(error)--> unconnected, until there is another socket or attempt
  *
  * A direction's ready bit is cleared by EAGAIN, or by a read that got less than it asked for unless
  * the report carried a hang-up: then the end of data is still to be read. */
@@ -33,11 +34,17 @@ static void store_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
   bev->bev.ev_write.ev_fd = fd;
 }
 
+/* Programs that produce output on demand start themselves by enabling writing. */
+static bool must_report_writable(const struct bufferevent_private *bev) {
+  return bev->wants_write_report && !bev->is_unconnected && bufferevent_is_active(bev, EV_WRITE);
+}
+
 static short wanted(const struct bufferevent_private *bev) {
   short want = 0;
-  if (bufferevent_is_active(bev, EV_READ)) want |= EV_READ;
-  if (bev->is_connecting) return want | EV_WRITE;
+  if (bev->is_freed) return 0;
+  if (bufferevent_awaits_progress(bev, EV_READ)) want |= EV_READ;
   if (bufferevent_awaits_progress(bev, EV_WRITE)) want |= EV_WRITE;
+  if (bev->is_connecting || must_report_writable(bev)) want |= EV_WRITE;
   return want;
 }
 
@@ -55,8 +62,8 @@ static int socket_update(struct bufferevent_private *bev) {
   short begun = want & ~bev->source.want;
   if (want && ensure_attached(bev) < 0) return -1;
   if (event_io_source_set_want(&bev->source, want) < 0) return -1;
-  if (begun & EV_READ) bufferevent_expect_progress(bev, EV_READ);
-  if (begun & EV_WRITE) bufferevent_expect_progress(bev, EV_WRITE);
+  if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
+  if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
   return 0;
 }
 
@@ -89,7 +96,9 @@ static enum read_end read_some(struct bufferevent_private *bev, size_t *out_len)
   size_t budget = bev->max_single_read;
   size_t size;
   *out_len = 0;
-  while ((size = next_read_size(bev, budget)) > 0 && bufferevent_is_active(bev, EV_READ)) {
+  /* Callbacks of the input may turn reading off or take another socket. */
+  while ((size = next_read_size(bev, budget)) > 0 && bufferevent_is_active(bev, EV_READ) &&
+         bev->source.ready & EV_READ) {
     int filled;
     ev_ssize_t len = evbuffer_recv(&bev->input, fd_of(bev), size, &filled);
     if (len == 0) return READ_EOF;
@@ -112,17 +121,25 @@ static enum read_end read_some(struct bufferevent_private *bev, size_t *out_len)
 }
 
 static void serve_reading(struct bufferevent_private *bev) {
-  size_t len;
-  enum read_end end = read_some(bev, &len);
-  int error = EVUTIL_SOCKET_ERROR();
+  size_t len = 0;
+  enum read_end end = READ_FAILED;
+  int error = bev->read_error;
+  if (!error) {
+    end = read_some(bev, &len);
+    error = end == READ_FAILED ? EVUTIL_SOCKET_ERROR() : 0;
+  }
   if (len) {
     bufferevent_note_progress(bev, EV_READ);
     if (bev->input.total_len >= bev->bev.wm_read.low) bufferevent_run_readcb(bev, 0);
   }
   if (end == READ_PAUSED || bev->is_freed) return;
-  /* The callback may have turned reading off or taken another socket: the end is found again. */
-  if (!bufferevent_is_active(bev, EV_READ) || !(bev->source.ready & EV_READ)) return;
-  EVUTIL_SET_SOCKET_ERROR(end == READ_FAILED ? error : 0);
+  /* The callback may have taken another socket, or turned reading off: then the end of data is
+   * found again, but an error only once. */
+  if (!(bev->source.ready & EV_READ)) return;
+  bool is_told = bufferevent_is_active(bev, EV_READ);
+  bev->read_error = is_told ? 0 : error;
+  if (!is_told) return;
+  EVUTIL_SET_SOCKET_ERROR(error);
   report_end_of_reading(bev, end == READ_FAILED ? BEV_EVENT_ERROR : BEV_EVENT_EOF);
 }
 
@@ -156,7 +173,14 @@ static bool write_some(struct bufferevent_private *bev, size_t *inout_budget) {
   return true;
 }
 
+static void report_writable(struct bufferevent_private *bev) {
+  if (!must_report_writable(bev) || bev->is_connecting || !(bev->source.ready & EV_WRITE)) return;
+  bev->wants_write_report = false;
+  if (!bev->output.total_len) bufferevent_run_if_due(bev, EV_WRITE, 0);
+}
+
 static void serve_writing(struct bufferevent_private *bev) {
+  report_writable(bev);
   size_t budget = bev->max_single_write;
   for (int round = 0; round < MAX_WRITE_ROUNDS && budget && can_write(bev); round++) {
     size_t old_len = bev->output.total_len;
@@ -183,8 +207,12 @@ static void finish_connecting(struct bufferevent_private *bev) {
   bev->is_connecting = bev->connection_refused = false;
   if (state == STRATA_CONNECT_DONE) {
     bufferevent_run_eventcb(bev, BEV_EVENT_CONNECTED, 0);
+    bev->wants_write_report = false; /* it was told */
   } else {
-    bev->bev.enabled &= ~(EV_READ | EV_WRITE);
+    int error = EVUTIL_SOCKET_ERROR();
+    bev->is_unconnected = true;
+    event_io_source_detach(&bev->source);
+    EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_run_eventcb(bev, BEV_EVENT_ERROR, 0);
   }
 }
@@ -201,7 +229,7 @@ static void serve(struct event_callback *task, void *arg) {
     serve_reading(bev);
   serve_writing(bev);
   bev->is_serving = false;
-  if (!bev->is_freed) (void)socket_update(bev);
+  bufferevent_update(bev);
   bufferevent_release(bev);
 }
 
@@ -215,9 +243,15 @@ static void socket_destroy(struct bufferevent_private *bev) {
   if (bev->options & BEV_OPT_CLOSE_ON_FREE && fd_of(bev) >= 0) evutil_closesocket(fd_of(bev));
 }
 
-static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+/* What is known of the socket belongs to another, or to one that was not connecting. */
+static void forget_state(struct bufferevent_private *bev) {
   event_io_source_detach(&bev->source);
-  bev->is_connecting = bev->connection_refused = false;
+  bev->is_connecting = bev->connection_refused = bev->is_unconnected = false;
+  bev->read_error = 0;
+}
+
+static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  forget_state(bev);
   store_fd(bev, fd);
   return socket_update(bev);
 }
@@ -244,33 +278,29 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
   return &bev->bev;
 }
 
-static int wait_for_connect(struct bufferevent_private *bev, bool is_settled) {
-  /* What was ready before belongs to a socket that was not connecting. */
-  event_io_source_detach(&bev->source);
+static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect_state state) {
+  forget_state(bev);
   bev->is_connecting = true;
+  bev->connection_refused = state == STRATA_CONNECT_FAILED;
   if (socket_update(bev) < 0) {
-    bev->is_connecting = false;
+    int error = EVUTIL_SOCKET_ERROR();
+    forget_state(bev);
+    EVUTIL_SET_SOCKET_ERROR(error);
     return -1;
   }
   /* However it went, the callback comes from the loop. */
-  if (is_settled) event_io_source_set_ready(&bev->source, EV_WRITE);
+  if (state != STRATA_CONNECT_PENDING) event_io_source_set_ready(&bev->source, EV_WRITE);
   return 0;
 }
 
 static int start_connect(struct bufferevent_private *bev, const struct sockaddr *address,
                          int address_len) {
-  if (!address) return wait_for_connect(bev, false);
-  switch (strata_socket_connect(fd_of(bev), address, (ev_socklen_t)address_len)) {
-    case STRATA_CONNECT_DONE:
-      return wait_for_connect(bev, true);
-    case STRATA_CONNECT_PENDING:
-      return wait_for_connect(bev, false);
-    case STRATA_CONNECT_FAILED:
-      break;
-  }
-  if (!strata_error_connect_refused(EVUTIL_SOCKET_ERROR())) return -1;
-  bev->connection_refused = true;
-  return wait_for_connect(bev, true);
+  if (!address) return wait_for_connect(bev, STRATA_CONNECT_PENDING);
+  enum strata_connect_state state =
+      strata_socket_connect(fd_of(bev), address, (ev_socklen_t)address_len);
+  if (state == STRATA_CONNECT_FAILED && !strata_error_connect_refused(EVUTIL_SOCKET_ERROR()))
+    return -1;
+  return wait_for_connect(bev, state);
 }
 
 static int connect_locked(struct bufferevent_private *bev, const struct sockaddr *address,

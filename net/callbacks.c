@@ -9,11 +9,9 @@ static bool is_deferred(const struct bufferevent_private *bev, int trigger_optio
   return (bev->options | trigger_options) & BEV_OPT_DEFER_CALLBACKS;
 }
 
-/* A queued task holds a reference. */
 static void schedule(struct bufferevent_private *bev) {
   struct event_executor *executor = (struct event_executor *)bev->bev.ev_base;
-  if (bev->is_freed) return;
-  if (event_executor_schedule(executor, &bev->deferred)) bev->num_refs++;
+  (void)event_executor_schedule(executor, &bev->deferred);
 }
 
 static void unlock_for_callback(struct bufferevent_private *bev) {
@@ -42,7 +40,7 @@ static void call_event_callback(struct bufferevent_private *bev, short what, int
 
 static void call_pending(struct bufferevent_private *bev) {
   struct bufferevent_pending pending = bev->pending;
-  struct bufferevent_pending nothing = {false, false, 0, 0};
+  struct bufferevent_pending nothing = {false, false, 0, 0, 0};
   bev->pending = nothing;
   /* A connection is announced before its data, its end after it. Each callback may have taken the
    * others away. */
@@ -53,17 +51,21 @@ static void call_pending(struct bufferevent_private *bev) {
   if (pending.read && bev->bev.readcb) call_data_callback(bev, bev->bev.readcb);
   if (pending.write && bev->bev.writecb) call_data_callback(bev, bev->bev.writecb);
   if (pending.events && bev->bev.errorcb) call_event_callback(bev, pending.events, pending.error);
+  if (pending.timeouts & EV_READ && bev->bev.errorcb)
+    call_event_callback(bev, BEV_EVENT_TIMEOUT | BEV_EVENT_READING, 0);
+  if (pending.timeouts & EV_WRITE && bev->bev.errorcb)
+    call_event_callback(bev, BEV_EVENT_TIMEOUT | BEV_EVENT_WRITING, 0);
 }
 
 static void run_deferred(struct event_callback *callback, void *arg) {
   struct bufferevent_private *bev = arg;
   (void)callback;
-  strata_lock_acquire(bev->lock);
-  bool was_serving = bev->is_serving;
-  if (!(bev->options & BEV_OPT_UNLOCK_CALLBACKS)) bev->is_serving = true;
+  if (!bufferevent_hold(bev)) return;
+  /* A callback that runs without the lock keeps no other thread's output waiting. */
+  bev->is_serving = !(bev->options & BEV_OPT_UNLOCK_CALLBACKS);
   call_pending(bev);
-  bev->is_serving = was_serving;
-  if (!bev->is_freed) (void)bev->bev.be_ops->update(bev);
+  bev->is_serving = false;
+  bufferevent_update(bev);
   bufferevent_release(bev);
 }
 
@@ -101,6 +103,16 @@ void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int tr
   } else {
     call_event_callback(bev, what, error);
   }
+}
+
+void bufferevent_run_timeoutcb(struct bufferevent_private *bev, short direction) {
+  if (!bev->bev.errorcb) return;
+  if (!is_deferred(bev, 0))
+    bev->pending.timeouts |= direction;
+  else
+    bev->pending.events |=
+        BEV_EVENT_TIMEOUT | (direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING);
+  schedule(bev);
 }
 
 void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,

@@ -20,14 +20,17 @@ static int64_t *since_of(struct bufferevent_private *bev, short direction) {
   return direction == EV_READ ? &bev->read_since_ns : &bev->write_since_ns;
 }
 
+static bool has_no_socket(const struct bufferevent_private *bev) {
+  return bev->bev.be_ops->set_fd && (bev->bev.ev_read.ev_fd < 0 || bev->is_unconnected);
+}
+
 bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction) {
-  if (!bufferevent_is_active(bev, direction)) return false;
+  if (!bufferevent_is_active(bev, direction) || has_no_socket(bev)) return false;
   return direction == EV_READ || bev->is_connecting || bev->output.total_len > 0;
 }
 
-static void arm(struct bufferevent_private *bev, short direction, int64_t delay_ns) {
-  struct timeval delay = strata_ns_to_timeval(delay_ns);
-  (void)event_add(timer_of(bev, direction), &delay);
+static int64_t length_ns(const struct bufferevent_private *bev, const struct timeval *timeout) {
+  return event_base_duration_ns(bev->bev.ev_base, timeout);
 }
 
 void bufferevent_note_progress(struct bufferevent_private *bev, short direction) {
@@ -35,31 +38,39 @@ void bufferevent_note_progress(struct bufferevent_private *bev, short direction)
     *since_of(bev, direction) = event_base_loop_time_ns(bev->bev.ev_base);
 }
 
-void bufferevent_expect_progress(struct bufferevent_private *bev, short direction) {
+int bufferevent_expect_progress(struct bufferevent_private *bev, short direction) {
   const struct timeval *timeout = timeout_of(bev, direction);
-  if (!timeout) return;
+  if (!timeout) return 0;
   bufferevent_note_progress(bev, direction);
-  if (!event_pending(timer_of(bev, direction), EV_TIMEOUT, NULL))
-    arm(bev, direction, strata_timeval_to_ns(timeout));
+  struct event *timer = timer_of(bev, direction);
+  return event_pending(timer, EV_TIMEOUT, NULL) ? 0 : event_add(timer, timeout);
 }
 
-static void report_timeout(struct bufferevent_private *bev, short direction) {
+static void report_no_memory(struct bufferevent_private *bev, short direction) {
+  int error = EVUTIL_SOCKET_ERROR();
   bufferevent_disable(&bev->bev, direction);
   short what = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
-  bufferevent_run_eventcb(bev, BEV_EVENT_TIMEOUT | what, 0);
+  EVUTIL_SET_SOCKET_ERROR(error);
+  bufferevent_run_eventcb(bev, BEV_EVENT_ERROR | what, BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static void look(struct bufferevent_private *bev, short direction) {
+  const struct timeval *timeout = timeout_of(bev, direction);
+  if (!timeout || !bufferevent_awaits_progress(bev, direction)) return;
+  int64_t due = strata_ns_add(*since_of(bev, direction), length_ns(bev, timeout));
+  int64_t now = event_base_loop_time_ns(bev->bev.ev_base);
+  if (due <= now) {
+    bufferevent_disable(&bev->bev, direction);
+    bufferevent_run_timeoutcb(bev, direction);
+    return;
+  }
+  struct timeval delay = strata_ns_to_timeval(due - now);
+  if (event_add(timer_of(bev, direction), &delay) < 0) report_no_memory(bev, direction);
 }
 
 static void on_timer(struct bufferevent_private *bev, short direction) {
   if (!bufferevent_hold(bev)) return;
-  const struct timeval *timeout = timeout_of(bev, direction);
-  if (timeout && bufferevent_awaits_progress(bev, direction)) {
-    int64_t due = strata_ns_add(*since_of(bev, direction), strata_timeval_to_ns(timeout));
-    int64_t now = event_base_loop_time_ns(bev->bev.ev_base);
-    if (due > now)
-      arm(bev, direction, due - now);
-    else
-      report_timeout(bev, direction);
-  }
+  look(bev, direction);
   bufferevent_release(bev);
 }
 
@@ -93,34 +104,32 @@ void bufferevent_init_inactivity(struct bufferevent_private *bev) {
 void bufferevent_stop_inactivity(struct bufferevent_private *bev) {
   event_del_noblock(&bev->bev.ev_read);
   event_del_noblock(&bev->bev.ev_write);
-  event_debug_unassign(&bev->bev.ev_read);
-  event_debug_unassign(&bev->bev.ev_write);
 }
 
-static void restart(struct bufferevent_private *bev, short direction) {
-  event_del_noblock(timer_of(bev, direction));
-  if (bufferevent_awaits_progress(bev, direction)) bufferevent_expect_progress(bev, direction);
-}
-
-void bufferevent_restart_inactivity(struct bufferevent_private *bev) {
-  restart(bev, EV_READ);
-  restart(bev, EV_WRITE);
-}
-
-static void set_timeout(struct timeval *target, const struct timeval *timeout) {
+/* On failure the timer and the timeout stay as they are. */
+static int set_timeout(struct bufferevent_private *bev, short direction,
+                       const struct timeval *timeout) {
   struct timeval none = {0, 0};
-  *target = timeout ? *timeout : none;
+  if (!timeout) timeout = &none;
+  bool is_none = !timeout->tv_sec && !timeout->tv_usec;
+  struct event *timer = timer_of(bev, direction);
+  if (is_none || !bufferevent_awaits_progress(bev, direction))
+    event_del_noblock(timer);
+  else if (event_add(timer, timeout) < 0)
+    return -1;
+  *(direction == EV_READ ? &bev->bev.timeout_read : &bev->bev.timeout_write) = *timeout;
+  bufferevent_note_progress(bev, direction);
+  return 0;
 }
 
 int bufferevent_set_timeouts(struct bufferevent *bufev, const struct timeval *timeout_read,
                              const struct timeval *timeout_write) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   strata_lock_acquire(bev->lock);
-  set_timeout(&bufev->timeout_read, timeout_read);
-  set_timeout(&bufev->timeout_write, timeout_write);
-  bufferevent_restart_inactivity(bev);
+  int result = set_timeout(bev, EV_READ, timeout_read);
+  if (set_timeout(bev, EV_WRITE, timeout_write) < 0) result = -1;
   strata_lock_release(bev->lock);
-  return 0;
+  return result;
 }
 
 void bufferevent_settimeout(struct bufferevent *bev, int timeout_read, int timeout_write) {

@@ -226,7 +226,9 @@ void evconnlistener_free(struct evconnlistener *listener) {
   strata_lock_acquire(listener->lock);
   listener->callback = NULL;
   listener->error_callback = NULL;
-  (void)update(listener);
+  /* At once, though a running callback may hold the object a little longer: the caller may close
+   * the descriptor now, and its number have a new owner before that. */
+  event_io_source_detach(&listener->source);
   release(listener);
 }
 
@@ -238,6 +240,7 @@ static int set_enabled(struct evconnlistener *listener, bool is_enabled) {
     event_del_noblock(&listener->pause);
   }
   int result = update(listener);
+  if (result < 0) listener->is_enabled = false;
   strata_lock_release(listener->lock);
   return result;
 }
@@ -263,7 +266,7 @@ void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb ca
   strata_lock_acquire(listener->lock);
   listener->callback = callback;
   listener->arg = arg;
-  (void)update(listener);
+  if (update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "evconnlistener_set_cb");
   strata_lock_release(listener->lock);
 }
 

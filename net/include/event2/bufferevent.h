@@ -102,8 +102,10 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
  * socket, it gets a new one, which is closed again if this call fails and is treated as the options
  * say from then on. The event callback hears BEV_EVENT_CONNECTED or BEV_EVENT_ERROR, later from the
  * loop even when the kernel knows at once. With `address` NULL the socket is one that is connecting
- * already. What is written before is sent once connected; enabled directions start then. Returns -1
- * when there is no socket to be had or the attempt cannot be made; then no callback follows. */
+ * already. What is written before is sent once connected; enabled directions start then. After an
+ * error they stay enabled, and nothing more happens until there is another socket or another
+ * attempt. Returns -1 when there is no socket to be had or the attempt cannot be made; then no
+ * callback follows. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_socket_connect(struct bufferevent *bev, const struct sockaddr *address,
                                int address_len);
@@ -205,7 +207,9 @@ int bufferevent_flush(struct bufferevent *bev, short directions, enum buffereven
 /* ---- Flow: directions, watermarks, timeouts, limits ------------------------------------------ */
 
 /** Enables directions (EV_READ, EV_WRITE). What became readable or writable while a direction was
- * disabled is taken up later from the loop, not inside this call. A timeout starts anew. */
+ * disabled is taken up later from the loop, not inside this call. A timeout starts anew. Whoever
+ * enables EV_WRITE while the output is empty hears from the write callback once the stream takes
+ * bytes. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_enable(struct bufferevent *bev, short directions);
 
@@ -240,12 +244,12 @@ EVENT2_EXPORT_SYMBOL
 int bufferevent_set_timeouts(struct bufferevent *bev, const struct timeval *timeout_read,
                              const struct timeval *timeout_write);
 
-/** Sets how many bytes one wake-up may read; 0, or more than a ssize_t holds: the default of 16384.
+/** Sets how many bytes one wake-up may read; 0, or more than a ssize_t holds: the default of 65536.
  * Bounds what one busy connection may take from the others. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_set_max_single_read(struct bufferevent *bev, size_t size);
 
-/** As bufferevent_set_max_single_read(), for writing. */
+/** As bufferevent_set_max_single_read(), for writing; the default is 262144. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_set_max_single_write(struct bufferevent *bev, size_t size);
 
@@ -279,7 +283,8 @@ EVENT2_EXPORT_SYMBOL
 struct bufferevent *bufferevent_get_underlying(struct bufferevent *bev);
 
 /** Moves a socket bufferevent to another base, as long as nothing of it is pending: it does not
- * read, and no output waits. Fails for other kinds of bufferevents. */
+ * read, no output and no callback waits. Its priority becomes the middle one there. Fails for other
+ * kinds of bufferevents. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_base_set(struct event_base *base, struct bufferevent *bev);
 

@@ -1,0 +1,425 @@
+// Read and write timeouts in detail: what postpones them, what starts them anew, what takes them
+// away, and what they leave behind. Time is measured only from below: a timeout may come late on a
+// busy machine, but never early.
+#include <memory>
+
+#include "net/test_support.h"
+
+namespace {
+
+const short kReadTimeout = BEV_EVENT_READING | BEV_EVENT_TIMEOUT;
+const short kWriteTimeout = BEV_EVENT_WRITING | BEV_EVENT_TIMEOUT;
+const long kHourMs = 3600 * 1000;
+// Clocks that tick in milliseconds, and a loop that looks at the time once a turn.
+const long long kClockSlackUsec = 5000;
+
+class Timeout : public ::testing::TestWithParam<Kind> {
+ protected:
+  Timeout() : pair_(GetParam().tcp), bev_(loop_, pair_[0], GetParam().options) {}
+
+  static int Set(struct bufferevent *bev, long read_ms, long write_ms) {
+    const struct timeval read = Ms(read_ms);
+    const struct timeval write = Ms(write_ms);
+    return bufferevent_set_timeouts(bev, read_ms ? &read : nullptr, write_ms ? &write : nullptr);
+  }
+  // Lets the loop turn for that long.
+  void Pass(long ms) {
+    bool passed = false;
+    struct event *timer = event_new(
+        loop_, -1, 0, [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; },
+        &passed);
+    const struct timeval tv = Ms(ms);
+    event_add(timer, &tv);
+    EXPECT_TRUE(loop_.RunUntil([&] { return passed; }));
+    event_free(timer);
+  }
+  bool AwaitEvents(size_t num_events) {
+    return loop_.RunUntil([&] { return bev_.events.size() >= num_events; });
+  }
+  void Clog(size_t len = 8 << 20) {
+    bev_.Write(std::string(len, 'x'));
+    loop_.Settle(10);
+    EXPECT_GT(bev_.output_len(), 0u);
+  }
+
+  Loop loop_;
+  Pair pair_;
+  Bev bev_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, Timeout, ::testing::ValuesIn(kKinds), KindName);
+
+// ---- Progress ----
+
+// Both directions see progress at intervals far below the timeout for longer than the timeout.
+TEST_P(Timeout, ProgressPostpones) {
+  const long kTimeoutMs = 400;
+  Clog(64 << 20);
+  bev_.Enable(EV_READ);
+  EXPECT_EQ(0, Set(bev_, kTimeoutMs, kTimeoutMs));
+  const long long begin = WallUsec();
+  long long last = begin;
+  long long longest = 0;
+  while (WallUsec() - begin < kTimeoutMs * 1500) {
+    pair_.Send("x");
+    pair_.Recv(300000);
+    Pass(20);
+    longest = std::max(longest, WallUsec() - last);
+    last = WallUsec();
+  }
+  EXPECT_GT(bev_.output_len(), 0u);
+  // A machine that stood still for so long proves nothing.
+  if (longest > kTimeoutMs * 1000 / 2) GTEST_SKIP() << "the machine stood still";
+  EXPECT_TRUE(bev_.events.empty());
+}
+
+TEST_P(Timeout, CountsFromTheLastProgress) {
+  EXPECT_EQ(0, Set(bev_, 60, 0));
+  bev_.Enable(EV_READ);
+  long long sent = 0;
+  for (int i = 0; i < 4; i++) {
+    Pass(15);
+    sent = WallUsec();
+    pair_.Send("x");
+    EXPECT_TRUE(loop_.RunUntil([&] { return bev_.reads > i || !bev_.events.empty(); }));
+  }
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+  if (bev_.received.size() < 4) GTEST_SKIP() << "the machine stood still";
+  EXPECT_GE(WallUsec() - sent, 60000 - kClockSlackUsec);
+}
+
+// What the kernel holds counts before the time that has passed: a loop that was kept busy beyond
+// the timeout reads first.
+TEST_P(Timeout, DataThatWaitsBeatsTheTimeout) {
+  // libevent lets the direction time out first, and reads only when it is enabled again.
+  if (kOnLibevent) GTEST_SKIP();
+  EXPECT_EQ(0, Set(bev_, 20, 0));
+  bev_.Enable(EV_READ);
+  loop_.Settle();
+  pair_.Send("x");
+  ASSERT_TRUE(WaitFor(pair_[0], POLLIN));
+  const long long begin = WallUsec();
+  while (WallUsec() - begin < 40000) continue;
+  loop_.Settle(1);
+  EXPECT_EQ("x", bev_.received);
+  EXPECT_TRUE(bev_.events.empty());
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_EQ(kReadTimeout, bev_.events[0]);
+}
+
+// ---- Directions that do not wait ----
+
+TEST_P(Timeout, EnabledAnewStartsAnew) {
+  EXPECT_EQ(0, Set(bev_, 60, 0));
+  for (int round = 0; round < 3; round++) {
+    bev_.Enable(EV_READ);
+    Pass(20);
+    bev_.Disable(EV_READ);
+    Pass(25);
+  }
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
+  const long long enabled = WallUsec();
+  bev_.Enable(EV_READ);
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - enabled, 60000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+}
+
+TEST_P(Timeout, NotWhileDisabledThoughArmed) {
+  EXPECT_EQ(0, Set(bev_, 20, 20));
+  bev_.Enable(EV_READ);
+  Clog();
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
+  bev_.Disable(EV_READ | EV_WRITE);
+  Pass(60);
+  EXPECT_TRUE(bev_.events.empty());
+}
+
+TEST_P(Timeout, SuspendedThenResumedStartsAnew) {
+  bev_.StopTaking();
+  bev_.Watermark(EV_READ, 0, 4);
+  EXPECT_EQ(0, Set(bev_, 40, 0));
+  pair_.Send("abcd");
+  bev_.Enable(EV_READ);
+  EXPECT_TRUE(loop_.RunUntil([&] { return bev_.input_len() == 4; }));
+  Pass(100);
+  EXPECT_TRUE(bev_.events.empty());
+  const long long resumed = WallUsec();
+  bev_.Take();
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - resumed, 40000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+}
+
+TEST_P(Timeout, WritingWaitsOnlyWithOutput) {
+  EXPECT_EQ(0, Set(bev_, 0, 30));
+  bev_.Enable(EV_WRITE);
+  Pass(80);
+  EXPECT_TRUE(bev_.events.empty());
+  // What was written is no output any more, though the timer may be armed still.
+  bev_.Write("abc");
+  EXPECT_TRUE(loop_.RunUntil([&] { return bev_.output_len() == 0; }));
+  Pass(80);
+  EXPECT_TRUE(bev_.events.empty());
+  const long long clogged = WallUsec();
+  Clog();
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - clogged, 30000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kWriteTimeout}, bev_.events);
+  EXPECT_EQ(0, bufferevent_get_enabled(bev_) & EV_WRITE);
+}
+
+TEST_P(Timeout, NothingAfterTheEndOfData) {
+  EXPECT_EQ(0, Set(bev_, 20, 0));
+  bev_.Enable(EV_READ);
+  pair_.ShutdownWrite();
+  EXPECT_TRUE(AwaitEvents(1));
+  if (bev_.events[0] != (BEV_EVENT_READING | BEV_EVENT_EOF)) GTEST_SKIP() << "too slow a machine";
+  Pass(60);
+  EXPECT_EQ(1u, bev_.events.size());
+}
+
+TEST_P(Timeout, NothingWithoutASocket) {
+  // libevent lets a bufferevent that has no socket time out, depending on the order of the calls.
+  if (kOnLibevent) GTEST_SKIP();
+  Bev early(loop_, -1, GetParam().options);
+  Bev late(loop_, -1, GetParam().options);
+  EXPECT_EQ(0, Set(early, 10, 10));
+  early.Enable(EV_READ);
+  early.Write("abc");
+  late.Enable(EV_READ);
+  late.Write("abc");
+  EXPECT_EQ(0, Set(late, 10, 10));
+  Pass(40);
+  EXPECT_TRUE(early.events.empty());
+  EXPECT_TRUE(late.events.empty());
+  early.SetFd(pair_[0]);
+  EXPECT_TRUE(loop_.RunUntil([&] { return !early.events.empty(); }));
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, early.events);
+}
+
+TEST_P(Timeout, AnotherSocketStartsAnew) {
+  Pair other(GetParam().tcp);
+  EXPECT_EQ(0, Set(bev_, 60, 0));
+  bev_.Enable(EV_READ);
+  Pass(30);
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
+  const long long set = WallUsec();
+  bev_.SetFd(other[0]);
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - set, 60000 - kClockSlackUsec);
+}
+
+// ---- Changing them ----
+
+TEST_P(Timeout, ShortenedWhileArmed) {
+  EXPECT_EQ(0, Set(bev_, kHourMs, kHourMs));
+  bev_.Enable(EV_READ);
+  Clog();
+  EXPECT_EQ(0, Set(bev_, 20, kHourMs));
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_EQ(0, Set(bev_, kHourMs, 20));
+  EXPECT_TRUE(AwaitEvents(2));
+  EXPECT_EQ((std::vector<short>{kReadTimeout, kWriteTimeout}), bev_.events);
+}
+
+TEST_P(Timeout, LengthenedWhileArmed) {
+  EXPECT_EQ(0, Set(bev_, 50, 50));
+  bev_.Enable(EV_READ);
+  Clog();
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
+  EXPECT_EQ(0, Set(bev_, kHourMs, kHourMs));
+  Pass(120);
+  EXPECT_TRUE(bev_.events.empty());
+}
+
+TEST_P(Timeout, RemovedWhileArmedAndSetAgain) {
+  EXPECT_EQ(0, Set(bev_, 50, 50));
+  bev_.Enable(EV_READ);
+  Clog();
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
+  EXPECT_EQ(0, Set(bev_, 0, 0));
+  Pass(120);
+  EXPECT_TRUE(bev_.events.empty());
+  const long long set = WallUsec();
+  EXPECT_EQ(0, Set(bev_, 20, 0));
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - set, 20000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+}
+
+TEST_P(Timeout, AZeroTimeIsNone) {
+  const struct timeval zero = {0, 0};
+  EXPECT_EQ(0, bufferevent_set_timeouts(bev_, &zero, &zero));
+  bev_.Enable(EV_READ);
+  Pass(30);
+  EXPECT_TRUE(bev_.events.empty());
+}
+
+TEST_P(Timeout, CommonTimeout) {
+  const struct timeval plain = Ms(25);
+  const struct timeval *const common = event_base_init_common_timeout(loop_, &plain);
+  ASSERT_NE(nullptr, common);
+  const long long begin = WallUsec();
+  EXPECT_EQ(0, bufferevent_set_timeouts(bev_, common, common));
+  bev_.Enable(EV_READ);
+  Pass(10);
+  pair_.Send("x");
+  EXPECT_TRUE(AwaitEvents(1));
+  EXPECT_GE(WallUsec() - begin, 25000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+  Clog();
+  EXPECT_TRUE(AwaitEvents(2));
+  EXPECT_EQ(kWriteTimeout, bev_.events[1]);
+}
+
+// ---- Inside the callback ----
+
+TEST_P(Timeout, EnabledAgainInItsCallback) {
+  EXPECT_EQ(0, Set(bev_, 10, 0));
+  bev_.on_event = [&](short) {
+    EXPECT_EQ(0, bufferevent_get_enabled(bev_) & EV_READ);
+    if (bev_.events.size() < 3) bev_.Enable(EV_READ);
+  };
+  const long long begin = WallUsec();
+  bev_.Enable(EV_READ);
+  EXPECT_TRUE(AwaitEvents(3));
+  EXPECT_GE(WallUsec() - begin, 3 * 10000 - kClockSlackUsec);
+  EXPECT_EQ((std::vector<short>{kReadTimeout, kReadTimeout, kReadTimeout}), bev_.events);
+}
+
+TEST_P(Timeout, FreedInItsCallback) {
+  Clog();
+  bev_.on_event = [&](short) { bev_.Free(); };
+  bev_.Enable(EV_READ);
+  // Both are due at once; the second has nobody to tell.
+  EXPECT_EQ(0, Set(bev_, 10, 10));
+  EXPECT_TRUE(AwaitEvents(1));
+  Pass(30);
+  EXPECT_EQ(1u, bev_.events.size());
+}
+
+TEST_P(Timeout, TwoAtOnceAreTwoEventsUnlessDeferred) {
+  Clog();
+  bev_.Enable(EV_READ);
+  EXPECT_EQ(0, Set(bev_, 10, 10));
+  Pass(40);
+  if (GetParam().options & BEV_OPT_DEFER_CALLBACKS) {
+    short all = 0;
+    for (const short what : bev_.events) all = static_cast<short>(all | what);
+    EXPECT_EQ(kReadTimeout | kWriteTimeout, all);
+  } else {
+    EXPECT_EQ((std::vector<short>{kReadTimeout, kWriteTimeout}), bev_.events);
+  }
+  EXPECT_EQ(0, bufferevent_get_enabled(bev_));
+}
+
+TEST_P(Timeout, CallbacksChangedBeforeItIsDue) {
+  EXPECT_EQ(0, Set(bev_, 10, 0));
+  bev_.Enable(EV_READ);
+  bufferevent_setcb(bev_, nullptr, nullptr, nullptr, nullptr);
+  Pass(40);
+  EXPECT_TRUE(bev_.events.empty());
+  EXPECT_EQ(0, bufferevent_get_enabled(bev_) & EV_READ);  // It is disabled nevertheless.
+}
+
+// ---- The loop ----
+
+TEST_P(Timeout, EndsATurnOfTheLoop) {
+  EXPECT_EQ(0, Set(bev_, 10, 0));
+  bev_.Enable(EV_READ);
+  // Another event keeps the loop from ending for lack of any.
+  struct event *other = event_new(
+      loop_, -1, 0, [](evutil_socket_t, short, void *) {}, nullptr);
+  const struct timeval later = Ms(10000);
+  event_add(other, &later);
+  const long long begin = WallUsec();
+  while (bev_.events.empty() && WallUsec() - begin < 10000000) event_base_loop(loop_, EVLOOP_ONCE);
+  EXPECT_LT(WallUsec() - begin, 9000000);
+  event_free(other);
+}
+
+TEST_P(Timeout, TimerOfAnInactiveDirectionDoesNotKeepTheLoop) {
+  EXPECT_EQ(0, Set(bev_, kHourMs, kHourMs));
+  bev_.Enable(EV_READ | EV_WRITE);
+  bev_.Write("abc");
+  loop_.Settle();
+  EXPECT_EQ(0u, bev_.output_len());
+  bev_.Disable(EV_READ);
+  const long long begin = WallUsec();
+  EXPECT_EQ(1, event_base_dispatch(loop_));
+  EXPECT_LT(WallUsec() - begin, 60000000);
+  EXPECT_TRUE(bev_.events.empty());
+}
+
+TEST_P(Timeout, TimerOfAnActiveDirectionKeepsTheLoop) {
+  EXPECT_EQ(0, Set(bev_, 30, 0));
+  bev_.Enable(EV_READ);
+  const long long begin = WallUsec();
+  EXPECT_EQ(1, event_base_dispatch(loop_));  // Until reading has timed out and is disabled.
+  EXPECT_GE(WallUsec() - begin, 30000 - kClockSlackUsec);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, bev_.events);
+}
+
+TEST_P(Timeout, FreedWhileArmed) {
+  for (int round = 0; round < 20; round++) {
+    Pair pair(GetParam().tcp);
+    Bev bev(loop_, pair[0], GetParam().options);
+    EXPECT_EQ(0, Set(bev, 1 + round % 3, 1 + round % 2));
+    bev.Enable(EV_READ);
+    bev.Write("abc");
+    if (round % 2) Pass(1);
+    bev.Free();
+  }
+  Pass(10);
+}
+
+TEST_P(Timeout, ManyAtOnce) {
+  std::vector<std::unique_ptr<Pair>> pairs;
+  std::vector<std::unique_ptr<Bev>> bevs;
+  for (int i = 0; i < 50; i++) {
+    pairs.push_back(std::make_unique<Pair>());
+    bevs.push_back(std::make_unique<Bev>(loop_, (*pairs.back())[0], GetParam().options));
+    EXPECT_EQ(0, Set(*bevs.back(), 10 + i % 7, 0));
+    bevs.back()->Enable(EV_READ);
+  }
+  EXPECT_TRUE(loop_.RunUntil([&] {
+    return std::all_of(bevs.begin(), bevs.end(),
+                       [](const std::unique_ptr<Bev> &bev) { return !bev->events.empty(); });
+  }));
+  for (const auto &bev : bevs) EXPECT_EQ(std::vector<short>{kReadTimeout}, bev->events);
+}
+
+// ---- Connecting ----
+
+// A listener whose backlog is full leaves further connections pending: Linux drops their SYN.
+TEST_P(Timeout, WhileConnecting) {
+  if (!GetParam().tcp) GTEST_SKIP();
+  const evutil_socket_t listener = socket(AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in sin = Loopback();
+  ASSERT_EQ(0, bind(listener, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
+  ASSERT_EQ(0, listen(listener, 0));
+  sin = AddressOf(listener);
+  std::vector<evutil_socket_t> fillers;
+  for (int i = 0; i < 4; i++) {
+    fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    connect(fillers.back(), reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin));
+  }
+  {
+    Bev bev(loop_, -1, GetParam().options | BEV_OPT_CLOSE_ON_FREE);
+    EXPECT_EQ(0, Set(bev, 0, 30));
+    const long long begin = WallUsec();
+    ASSERT_EQ(
+        0, bufferevent_socket_connect(bev, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
+    EXPECT_TRUE(loop_.RunUntil([&] { return !bev.events.empty(); }));
+    if (bev.events[0] != BEV_EVENT_CONNECTED) {
+      EXPECT_EQ(kWriteTimeout, bev.events[0]);
+      EXPECT_GE(WallUsec() - begin, 30000 - kClockSlackUsec);
+    }
+  }
+  for (const evutil_socket_t fd : fillers) evutil_closesocket(fd);
+  evutil_closesocket(listener);
+}
+
+}  // namespace
