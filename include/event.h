@@ -11,10 +11,11 @@
 #include <stdint.h>
 
 #include <event2/event-config.h>
-#include <event2/util.h>
+
+#include <evutil.h>
 
 #ifdef _WIN32
-#include <windows.h> /* after winsock2.h, which event2/util.h includes */
+#include <windows.h> /* after winsock2.h, which evutil.h includes */
 #endif
 
 #include <event2/event.h>
@@ -27,5 +28,8 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_compat.h>
 #include <event2/bufferevent_struct.h>
+
+#include <event2/tag.h>
+#include <event2/tag_compat.h>
 
 #endif

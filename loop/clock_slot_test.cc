@@ -69,7 +69,9 @@ int Change(void *, const struct event_readiness_change *change) {
 int Wait(void *, int64_t now_ns, int64_t deadline_ns, struct event_readiness_sink *sink) {
   World *world = World::current;
   // The clock is only read when the length of the wait depends on it.
-  if (deadline_ns > now_ns && deadline_ns != INT64_MAX) EXPECT_EQ(world->now_ns, now_ns);
+  if (deadline_ns > now_ns && deadline_ns != INT64_MAX) {
+    EXPECT_EQ(world->now_ns, now_ns);
+  }
   world->deadlines.push_back(deadline_ns);
   if (world->wait_error != 0) {
     errno = world->wait_error;
