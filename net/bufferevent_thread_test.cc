@@ -103,7 +103,7 @@ TEST_F(BuffereventThreads, WritesFromManyThreadsStayWhole) {
   for (int t = 0; t < kThreads; t++) {
     threads.emplace_back([bev, t] {
       for (int i = 0; i < kWrites; i++) {
-        char record[9];
+        char record[16];
         snprintf(record, sizeof(record), "%c%07d", 'A' + t, i);
         EXPECT_EQ(0, bufferevent_write(bev, record, 8));
       }
