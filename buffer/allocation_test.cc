@@ -227,8 +227,40 @@ TEST_F(Allocation, SteadyStateWithoutAPoolAllocatesNothing) {
     evbuffer_drain(other, SIZE_MAX);
   }
   EXPECT_EQ(0, num_allocations);
+  for (int i = 0; i < 100; i++) {
+    if (i == 3) num_allocations = 0;
+    evbuffer_add_printf(buf, "Content-Length: %d", 10);
+    evbuffer_add_reference(buf, "0123456789", 10, nullptr, nullptr);
+    evbuffer_drain(buf, SIZE_MAX);
+    evbuffer_add_reference(buf, "0123456789", 10, nullptr, nullptr);
+    evbuffer_drain(buf, SIZE_MAX);
+  }
+  EXPECT_EQ(0, num_allocations);
   evbuffer_free(buf);
   evbuffer_free(other);
+}
+
+TEST_F(Allocation, BlocksGrowWhileABufferCollects) {
+  struct evbuffer *buf = evbuffer_new();
+  const std::string bytes(100, 'x');
+  num_allocations = 0;
+  for (int i = 0; i < 10000; i++) evbuffer_add(buf, bytes.data(), bytes.size());
+  EXPECT_LE(num_allocations, 6);
+  evbuffer_free(buf);
+}
+
+TEST_F(Allocation, BlocksOfAQueueStaySmall) {
+  struct evbuffer *buf = evbuffer_new();
+  const std::string bytes(1000, 'x');
+  for (int i = 0; i < 20; i++) evbuffer_add(buf, bytes.data(), bytes.size());
+  for (int i = 0; i < 1000; i++) {
+    evbuffer_drain(buf, bytes.size());
+    evbuffer_add(buf, bytes.data(), bytes.size());
+  }
+  for (struct evbuffer_chain *chain = buf->first; chain; chain = chain->next) {
+    EXPECT_LE(chain->capacity, 65536u);
+  }
+  evbuffer_free(buf);
 }
 
 }  // namespace

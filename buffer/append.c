@@ -4,13 +4,23 @@
 
 /* Blocks grow with what is added, from 1 KiB by fours up to this. */
 #define MAX_GROWTH_BLOCK_LEN ((size_t)16384 - 16)
+/* The same for a buffer that only collects: fewer blocks, and of a size that teaches malloc(3) not
+ * to give their pages back each time. A pool's blocks, and those of a queue, are to be used
+ * again, which these are not. */
+#define MAX_COLLECTING_BLOCK_LEN (((size_t)1 << 20) - 16)
+
+static size_t max_growth_len(const struct evbuffer *buf) {
+  int is_collecting = !buf->pool && buf->first->start == 0;
+  return is_collecting ? MAX_COLLECTING_BLOCK_LEN : MAX_GROWTH_BLOCK_LEN;
+}
 
 size_t strata_buffer_growth(const struct evbuffer *buf, size_t need) {
   const struct evbuffer_chain *chain = buf->last_data;
   size_t wanted = CHAIN_MIN_ROOM;
   if (chain && !(chain->flags & (CHAIN_REFERENCE | CHAIN_MULTICAST | CHAIN_FILE))) {
+    size_t max_len = max_growth_len(buf);
     wanted = (chain->capacity + sizeof(*chain)) * 4;
-    if (wanted > MAX_GROWTH_BLOCK_LEN) wanted = MAX_GROWTH_BLOCK_LEN;
+    if (wanted > max_len) wanted = max_len;
     wanted -= sizeof(*chain);
   }
   return need > wanted ? need : wanted;
@@ -35,7 +45,7 @@ struct evbuffer_chain *strata_buffer_get_spare(struct evbuffer *buf, size_t need
   if (chain && strata_chain_room(chain) >= need) return chain;
   chain = strata_chain_new(buf->pool, strata_buffer_growth(buf, need));
   if (!chain) return NULL;
-  strata_buffer_free_spares(buf);
+  if (*link) strata_buffer_free_spares(buf);
   chain->next = *link;
   *link = chain;
   return chain;
@@ -53,15 +63,9 @@ struct evbuffer_chain *strata_buffer_expand(struct evbuffer *buf, size_t len) {
   return strata_buffer_get_spare(buf, len);
 }
 
-void strata_buffer_extend(struct evbuffer *buf, struct evbuffer_chain *chain, size_t len) {
-  if (len == 0) return;
-  chain->len += len;
-  buf->total_len += len;
-  buf->last_data = chain;
-}
-
-/* Copies into a block that is not last in the buffer's use yet. */
-static void fill(struct evbuffer *buf, struct evbuffer_chain *chain, const void *data, size_t len) {
+/* Copies into a block with that room. */
+static inline void fill(struct evbuffer *buf, struct evbuffer_chain *chain, const void *data,
+                        size_t len) {
   memcpy(strata_chain_end(chain), data, len);
   strata_buffer_extend(buf, chain, len);
 }
@@ -88,15 +92,6 @@ int strata_buffer_append(struct evbuffer *buf, const void *data, size_t len) {
   return 0;
 }
 
-void strata_buffer_link_back(struct evbuffer *buf, struct evbuffer_chain *first,
-                             struct evbuffer_chain *last, size_t len) {
-  struct evbuffer_chain **link = strata_buffer_spares(buf);
-  last->next = *link;
-  *link = first;
-  buf->last_data = last;
-  buf->total_len += len;
-}
-
 int evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen) {
   struct evbuffer_chain *chain;
   strata_buffer_lock(buf);
@@ -105,11 +100,14 @@ int evbuffer_add(struct evbuffer *buf, const void *data, size_t datlen) {
     strata_buffer_unlock(buf);
     return 0;
   }
-  chain = buf->last_data;
-  if (chain && strata_chain_room(chain) >= datlen) {
-    memcpy(strata_chain_end(chain), data, datlen);
-    chain->len += datlen;
-    buf->total_len += datlen;
+  chain = buf->last_data ? buf->last_data : buf->first;
+  if (!chain) {
+    chain = strata_chain_new(buf->pool, datlen);
+    if (!chain) goto fail;
+    buf->first = chain;
+  }
+  if (strata_chain_room(chain) >= datlen) {
+    fill(buf, chain, data, datlen);
   } else if (strata_buffer_append(buf, data, datlen) < 0) {
     goto fail;
   }

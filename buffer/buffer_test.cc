@@ -8,6 +8,8 @@ extern "C" {
 }
 
 #include <climits>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -271,6 +273,54 @@ TEST(BufferPrintf, FillsBlocksExactly) {
   EXPECT_EQ(want, Content(buf));
 }
 
+// What snprintf(3) makes of the same arguments, at the end of a block and in the middle of one.
+#define EXPECT_LIKE_SNPRINTF(...)                                                           \
+  do {                                                                                      \
+    char want[300];                                                                         \
+    int len = snprintf(want, sizeof(want), __VA_ARGS__);                                    \
+    for (size_t before_len : {0, 10, 900, 970}) {                                           \
+      Buffer buf = NewBuffer(std::string(before_len, '.'));                                 \
+      EXPECT_EQ(len, evbuffer_add_printf(buf.get(), __VA_ARGS__));                          \
+      EXPECT_EQ(std::string(before_len, '.') + std::string(want, static_cast<size_t>(len)), \
+                Content(buf));                                                              \
+    }                                                                                       \
+  } while (0)
+
+TEST(BufferPrintf, FormatsNumbers) {
+  for (int value : {0, 1, -1, 9, 10, -10, 12345, INT_MAX, INT_MIN}) {
+    EXPECT_LIKE_SNPRINTF("%d|%i|%u|%x", value, value, static_cast<unsigned>(value),
+                         static_cast<unsigned>(value));
+  }
+  for (long value : {0L, -1L, 4294967296L, LONG_MAX, LONG_MIN}) {
+    EXPECT_LIKE_SNPRINTF("%ld %li %lu %lx", value, value, static_cast<unsigned long>(value),
+                         static_cast<unsigned long>(value));
+  }
+  for (long long value : {0LL, -1LL, 4294967296LL, LLONG_MAX, LLONG_MIN}) {
+    EXPECT_LIKE_SNPRINTF("%lld %lli %llu %llx", value, value,
+                         static_cast<unsigned long long>(value),
+                         static_cast<unsigned long long>(value));
+  }
+  for (size_t value : {static_cast<size_t>(0), static_cast<size_t>(77), SIZE_MAX}) {
+    EXPECT_LIKE_SNPRINTF("%zu %zx %zd", value, value, static_cast<ev_ssize_t>(value));
+  }
+}
+
+TEST(BufferPrintf, FormatsText) {
+  EXPECT_LIKE_SNPRINTF("plain");
+  EXPECT_LIKE_SNPRINTF("100%% %s%c%s.", "of", ' ', "it");
+  EXPECT_LIKE_SNPRINTF("%c%c", 'a', '\0');
+  EXPECT_LIKE_SNPRINTF("%s: %d\r\n", "Content-Length", 5);
+  std::string long_string(200, 'l');
+  EXPECT_LIKE_SNPRINTF("<%s>", long_string.c_str());
+}
+
+TEST(BufferPrintf, FormatsWhatIsRare) {
+  EXPECT_LIKE_SNPRINTF("%s %.2f|%5d|%-5d|%05d|%+d", "x", 2.5, 1, 2, 3, 4);
+  EXPECT_LIKE_SNPRINTF("%d %.*s %*d", 7, 2, "abc", 4, 9);
+  EXPECT_LIKE_SNPRINTF("%s %hd %hhu %X %#x %o", "y", static_cast<short>(-3),
+                       static_cast<unsigned char>(200), 255u, 255u, 8u);
+}
+
 // ---- Reserve and commit ----
 
 TEST(BufferSpace, CommitsWhatWasWritten) {
@@ -445,6 +495,36 @@ TEST(BufferSearch, FindsAcrossBlocks) {
   char bytes[3];
   EXPECT_EQ(3, evbuffer_copyout_from(buf.get(), &found, bytes, 3));
   EXPECT_EQ("abc", std::string(bytes, 3));
+}
+
+// Few different bytes, so that much matches in part.
+TEST(BufferSearch, FindsWhatAStringFinds) {
+  unsigned random = 1;
+  auto choose = [&random](unsigned limit) {
+    random = random * 1103515245u + 12345u;
+    return static_cast<size_t>((random >> 16) % limit);
+  };
+  for (int round = 0; round < 300; round++) {
+    Buffer buf = NewBuffer();
+    std::string bytes;
+    for (size_t num = 1 + choose(4); num > 0; num--) {
+      Buffer piece = NewBuffer();
+      std::string text(choose(round % 3 ? 300 : 3000), 'b');
+      for (char &c : text) c = choose(round % 5 + 1) ? 'b' : static_cast<char>('a' + choose(3));
+      evbuffer_add(piece.get(), text.data(), text.size());
+      evbuffer_add_buffer(buf.get(), piece.get());
+      bytes += text;
+    }
+    std::string what =
+        bytes.substr(choose(static_cast<unsigned>(bytes.size()) + 1), 1 + choose(12));
+    if (choose(2)) what.push_back(static_cast<char>('a' + choose(4)));
+    size_t from = choose(static_cast<unsigned>(bytes.size()) + 1);
+    struct evbuffer_ptr start;
+    evbuffer_ptr_set(buf.get(), &start, from, EVBUFFER_PTR_SET);
+    if (what.empty() || from == bytes.size()) continue;
+    EXPECT_EQ(static_cast<ev_ssize_t>(bytes.find(what, from)),
+              evbuffer_search(buf.get(), what.data(), what.size(), &start).pos);
+  }
 }
 
 TEST(BufferSearch, StopsAtTheEndOfTheRange) {
@@ -659,6 +739,37 @@ TEST(BufferReference, IsNotCleanedUpOnFailure) {
   evbuffer_freeze(buf.get(), 0);
   EXPECT_EQ(-1, evbuffer_add_reference(buf.get(), "ab", 2, NoteCleanup, &cleanups));
   EXPECT_EQ(0, cleanups.num);
+}
+
+// What an emptied buffer may have kept of the reference is of no use to the other operations.
+TEST(BufferReference, LeavesAnEmptyBuffer) {
+  Buffer buf = NewBuffer(), other = NewBuffer();
+  struct evbuffer_iovec vec[2];
+  for (int i = 0; i < 9; i++) {
+    EXPECT_EQ(0, evbuffer_add_reference(buf.get(), "0123456789", 10, nullptr, nullptr));
+    EXPECT_EQ("0123456789", Content(buf));
+    evbuffer_drain(buf.get(), 4);
+    EXPECT_EQ("456789", Content(buf));
+    evbuffer_drain(buf.get(), 6);
+    EXPECT_EQ(0, evbuffer_peek(buf.get(), -1, nullptr, vec, 2));
+    if (i == 1) evbuffer_add(buf.get(), "x", 1);
+    if (i == 2) evbuffer_prepend(buf.get(), "x", 1);
+    if (i == 3) evbuffer_add_printf(buf.get(), "x");
+    if (i == 4) evbuffer_expand(buf.get(), 100);
+    if (i == 5) evbuffer_add_buffer(buf.get(), NewBuffer("x").get());
+    if (i == 6) {
+      ASSERT_LT(0, evbuffer_reserve_space(buf.get(), 1, vec, 2));
+      memcpy(vec[0].iov_base, "x", 1);
+      vec[0].iov_len = 1;
+      EXPECT_EQ(0, evbuffer_commit_space(buf.get(), vec, 1));
+    }
+    if (i == 7) {
+      evbuffer_add_reference(other.get(), "x", 1, nullptr, nullptr);
+      evbuffer_add_buffer(buf.get(), other.get());
+    }
+    EXPECT_EQ(i >= 1 && i != 4 && i != 8 ? "x" : "", Content(buf));
+    evbuffer_drain(buf.get(), 1);
+  }
 }
 
 TEST(BufferReference, CleansUpEmptyReference) {

@@ -54,7 +54,7 @@ struct evbuffer_cb_entry *evbuffer_add_cb(struct evbuffer *buffer, evbuffer_cb_f
 /* Unlinks and frees what was removed, unless a pass over the list is going on. */
 static void sweep(struct evbuffer *buf) {
   struct evbuffer_cb_entry **link = &buf->callbacks;
-  if (buf->callback_depth > 0 || !buf->has_removed_callback) return;
+  if (buf->callback_depth > 0) return;
   buf->has_removed_callback = 0;
   while (*link) {
     struct evbuffer_cb_entry *entry = *link;
@@ -103,7 +103,7 @@ static void remove_user_callbacks(struct evbuffer *buf) {
   for (entry = buf->callbacks; entry; entry = entry->next) {
     if (!(entry->flags & EVBUFFER_CB_NODEFER)) mark_removed(buf, entry);
   }
-  sweep(buf);
+  if (buf->has_removed_callback) sweep(buf);
 }
 
 int evbuffer_setcb(struct evbuffer *buffer, evbuffer_cb cb, void *cbarg) {
@@ -154,8 +154,8 @@ void strata_buffer_free_callbacks(struct evbuffer *buf) {
 
 /* Calls the entries whose flags, as far as `mask` goes, are `wanted`. The caller keeps the buffer
  * alive. */
-static void run_entries(struct evbuffer *buf, ev_uint32_t mask, ev_uint32_t wanted,
-                        size_t added_len, size_t removed_len) {
+static inline void run_entries(struct evbuffer *buf, ev_uint32_t mask, ev_uint32_t wanted,
+                               size_t added_len, size_t removed_len) {
   struct evbuffer_cb_info info;
   struct evbuffer_cb_entry *entry;
   size_t new_len = buf->total_len;
@@ -172,10 +172,15 @@ static void run_entries(struct evbuffer *buf, ev_uint32_t mask, ev_uint32_t want
     }
   }
   buf->callback_depth--;
-  sweep(buf);
+  if (buf->has_removed_callback) sweep(buf);
 }
 
-static int has_user_callback(const struct evbuffer *buf) {
+/* Calls all of them. */
+static void run_enabled(struct evbuffer *buf, size_t added_len, size_t removed_len) {
+  run_entries(buf, EVBUFFER_CB_ENABLED, EVBUFFER_CB_ENABLED, added_len, removed_len);
+}
+
+static inline int has_user_callback(const struct evbuffer *buf) {
   const struct evbuffer_cb_entry *entry;
   for (entry = buf->callbacks; entry; entry = entry->next) {
     if ((entry->flags & (EVBUFFER_CB_ENABLED | EVBUFFER_CB_NODEFER)) == EVBUFFER_CB_ENABLED) {
@@ -186,12 +191,12 @@ static int has_user_callback(const struct evbuffer *buf) {
 }
 
 /* Keeps the buffer and what it is embedded in alive until release_unlock(). */
-static void hold(struct evbuffer *buf) {
+static inline void hold(struct evbuffer *buf) {
   buf->num_refs++;
   if (buf->parent) buf->parent->ops->hold(buf->parent);
 }
 
-static void release_unlock(struct evbuffer *buf) {
+static inline void release_unlock(struct evbuffer *buf) {
   struct evbuffer_parent *parent = buf->parent;
   strata_buffer_unref_unlock(buf);
   if (parent) parent->ops->release(parent);
@@ -242,7 +247,7 @@ int evbuffer_defer_callbacks(struct evbuffer *buffer, struct event_base *base) {
 
 static void notify(struct evbuffer *buf, int has_user, size_t added_len, size_t removed_len) {
   if (!buf->deferred) {
-    run_entries(buf, EVBUFFER_CB_ENABLED, EVBUFFER_CB_ENABLED, added_len, removed_len);
+    run_enabled(buf, added_len, removed_len);
     return;
   }
   if (has_user) schedule_deferred(buf, added_len, removed_len);
@@ -267,13 +272,12 @@ static struct evbuffer_chain *take_dead(struct evbuffer *buf) {
 /* Gives up the lock while clean-up functions run; it is held again afterwards. */
 static void free_dead(struct evbuffer *buf) {
   struct evbuffer_chain *dead = take_dead(buf);
-  if (!dead) return;
   strata_buffer_unlock(buf);
   strata_chain_free_list(dead, buf->pool);
   strata_buffer_lock(buf);
 }
 
-void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t removed_len) {
+static void finish_deferred_or_dead(struct evbuffer *buf, size_t added_len, size_t removed_len) {
   int changed = added_len || removed_len;
   int has_user = changed && has_user_callback(buf);
   if (!buf->dead && (!has_user || buf->deferred)) {
@@ -284,16 +288,26 @@ void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t re
   }
   hold(buf);
   if (changed) notify(buf, has_user, added_len, removed_len);
-  free_dead(buf);
+  if (buf->dead) free_dead(buf);
   release_unlock(buf);
 }
 
-void strata_buffer_finish_move(struct evbuffer *from, struct evbuffer *to, size_t len) {
-  if (!from->callbacks && !from->dead) {
-    strata_buffer_unlock(from);
-    strata_buffer_finish(to, len, 0);
-    return;
+void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t removed_len) {
+  if (buf->dead || buf->deferred) {
+    finish_deferred_or_dead(buf, added_len, removed_len);
+  } else if (!added_len && !removed_len) {
+    strata_buffer_unlock(buf);
+  } else if (has_user_callback(buf)) {
+    hold(buf);
+    run_enabled(buf, added_len, removed_len);
+    release_unlock(buf);
+  } else {
+    run_enabled(buf, added_len, removed_len);
+    strata_buffer_unlock(buf);
   }
+}
+
+void strata_buffer_finish_move_slow(struct evbuffer *from, struct evbuffer *to, size_t len) {
   /* A callback of the first may free the second. */
   hold(to);
   strata_buffer_finish(from, 0, len);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "buffer/chain_pool.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -50,8 +52,6 @@ enum {
   CHAIN_IMMUTABLE = CHAIN_REFERENCE | CHAIN_MULTICAST | CHAIN_FILE | CHAIN_SHARED | CHAIN_PINNED,
 };
 
-struct evbuffer_chain_pool;
-
 /* The least room that a plain chain is made with. */
 #define CHAIN_MIN_ROOM ((size_t)512)
 
@@ -63,6 +63,19 @@ struct evbuffer_chain *strata_chain_new(struct evbuffer_chain_pool *pool, size_t
  * strata_chain_ext(). */
 #define CHAIN_MAX_EXT_LEN (64 - sizeof(struct evbuffer_chain))
 struct evbuffer_chain *strata_chain_new_view(struct evbuffer_chain_pool *pool, uint32_t flags);
+
+/* A view that shows nothing any more, kept as a spare for the next one: it has no room either. */
+static inline void strata_chain_make_bare(struct evbuffer_chain *chain) {
+  chain->next = NULL;
+  chain->base = (unsigned char *)(chain + 1);
+  chain->capacity = 0;
+  chain->start = 0;
+  chain->len = 0;
+  chain->flags &= CHAIN_CLASS_MASK;
+}
+static inline int strata_chain_is_bare(const struct evbuffer_chain *chain) {
+  return chain->flags == EVBUFFER_CHAIN_POOL_VIEW_CLASS + 1;
+}
 
 /* Gives up the owner's reference. The chain's memory goes back to the pool (which may be NULL)
  * once nothing else refers to it. */

@@ -11,6 +11,12 @@
  * does not allocate either. */
 #define MAX_RECYCLED_ROOM ((size_t)16384)
 
+/* One view is kept, too: evbuffer_add_reference() takes it again. */
+static int can_keep_view(const struct evbuffer *buf, const struct evbuffer_chain *chain) {
+  return EVBUFFER_KEEPS_STORAGE && !buf->pool &&
+         (chain->flags & (CHAIN_IMMUTABLE | CHAIN_CLEANUP)) == CHAIN_REFERENCE;
+}
+
 static int can_keep(const struct evbuffer *buf, const struct evbuffer_chain *chain) {
   return EVBUFFER_KEEPS_STORAGE && !buf->pool && !(chain->flags & CHAIN_IMMUTABLE) &&
          chain->capacity <= MAX_KEPT_ROOM;
@@ -39,21 +45,11 @@ static void recycle_chain(struct evbuffer *buf, struct evbuffer_chain *chain) {
   }
 }
 
-static void discard_all(struct evbuffer *buf) {
-  struct evbuffer_chain *chain = buf->first;
+/* Empties a list that is the buffer's no more, and links what stays as spares. */
+static void discard_list(struct evbuffer *buf, struct evbuffer_chain *chain) {
   struct evbuffer_chain **link = &buf->first;
+  struct evbuffer_chain *view = NULL;
   int has_kept = 0;
-  if (!chain->next && can_keep(buf, chain)) {
-    /* The common case, in short. */
-    chain->start = 0;
-    chain->len = 0;
-    buf->last_data = NULL;
-    buf->total_len = 0;
-    return;
-  }
-  buf->first = NULL;
-  buf->last_data = NULL;
-  buf->total_len = 0;
   while (chain) {
     struct evbuffer_chain *next = chain->next;
     int is_pinned = (chain->flags & CHAIN_PINNED_WRITE) != 0;
@@ -65,17 +61,35 @@ static void discard_all(struct evbuffer *buf) {
       *link = chain;
       link = &chain->next;
       has_kept = 1;
+    } else if (!view && can_keep_view(buf, chain)) {
+      strata_chain_make_bare(chain);
+      view = chain;
     } else {
       release_chain(buf, chain);
     }
     chain = next;
   }
+  /* Behind those that have room. */
+  *link = view;
 }
 
-void strata_buffer_discard(struct evbuffer *buf, size_t len) {
+static void discard_all(struct evbuffer *buf) {
+  struct evbuffer_chain *chain = buf->first;
+  buf->last_data = NULL;
+  buf->total_len = 0;
+  if (!chain->next && can_keep(buf, chain)) {
+    /* The common case, in short. */
+    chain->start = 0;
+    chain->len = 0;
+  } else {
+    discard_list(buf, chain);
+  }
+}
+
+void strata_buffer_discard_chains(struct evbuffer *buf, size_t len) {
   struct evbuffer_chain *chain = buf->first;
   if (len == buf->total_len) {
-    if (len > 0) discard_all(buf);
+    discard_all(buf);
     return;
   }
   buf->total_len -= len;
@@ -90,7 +104,8 @@ void strata_buffer_discard(struct evbuffer *buf, size_t len) {
   buf->first = chain;
 }
 
-int strata_buffer_copy(struct evbuffer_chain *chain, size_t offset, void *out_data, size_t len) {
+int strata_buffer_copy_chains(struct evbuffer_chain *chain, size_t offset, void *out_data,
+                              size_t len) {
   unsigned char *out = out_data;
   while (len > 0) {
     size_t run_len = chain->len - offset;

@@ -22,7 +22,7 @@ static struct evbuffer_ptr cursor_pointer(const struct cursor *at) {
   return strata_pointer(at->chain_pos + at->offset, at->chain, at->offset);
 }
 
-static void cursor_next_chain(struct cursor *at) {
+static inline void cursor_next_chain(struct cursor *at) {
   at->chain_pos += at->chain->len;
   at->offset = 0;
   at->chain = strata_buffer_next_data(at->buf, at->chain);
@@ -54,7 +54,7 @@ static const unsigned char *find_either(const unsigned char *bytes, size_t len) 
 /* Moves to the next byte of that value (or CR or LF, for EITHER). *out_before, if not NULL, gets
  * the last chain that was passed on the way. Returns 0 when there is no such byte. */
 #define EITHER (-1)
-static int cursor_find(struct cursor *at, int value, struct evbuffer_chain **out_before) {
+static inline int cursor_find(struct cursor *at, int value, struct evbuffer_chain **out_before) {
   while (at->chain) {
     const unsigned char *begin, *hit;
     size_t len = at->chain->len - at->offset;
@@ -117,13 +117,13 @@ static int find_any(struct cursor *at, size_t *out_eol_len) {
   return 1;
 }
 
-static int find_byte(struct cursor *at, int value, size_t *out_eol_len) {
+static inline int find_byte(struct cursor *at, int value, size_t *out_eol_len) {
   if (!cursor_find(at, value, NULL)) return 0;
   *out_eol_len = 1;
   return 1;
 }
 
-static int find_eol(struct cursor *at, enum evbuffer_eol_style style, size_t *out_eol_len) {
+static inline int find_eol(struct cursor *at, enum evbuffer_eol_style style, size_t *out_eol_len) {
   *out_eol_len = 0;
   switch (style) {
     case EVBUFFER_EOL_ANY:
@@ -143,17 +143,17 @@ static int find_eol(struct cursor *at, enum evbuffer_eol_style style, size_t *ou
 struct evbuffer_ptr evbuffer_search_eol(struct evbuffer *buffer, struct evbuffer_ptr *start,
                                         size_t *eol_len_out, enum evbuffer_eol_style eol_style) {
   struct cursor at;
-  struct evbuffer_ptr result = strata_pointer_none();
-  size_t eol_len = 0;
+  size_t eol_len;
+  int is_found;
   strata_buffer_lock(buffer);
   at.buf = buffer;
   at.chain = start ? start->internal_.chain : strata_buffer_first_data(buffer);
   at.offset = start ? start->internal_.pos_in_chain : 0;
   at.chain_pos = start ? (size_t)start->pos - at.offset : 0;
-  if (find_eol(&at, eol_style, &eol_len)) result = cursor_pointer(&at);
+  is_found = find_eol(&at, eol_style, &eol_len);
   if (eol_len_out) *eol_len_out = eol_len;
   strata_buffer_unlock(buffer);
-  return result;
+  return is_found ? cursor_pointer(&at) : strata_pointer_none();
 }
 
 /* The first `len` bytes as a string of the caller's. */

@@ -37,23 +37,21 @@ struct evbuffer *evbuffer_new(void) {
   return buf;
 }
 
-void strata_buffer_destroy_content(struct evbuffer *buf) {
+/* Frees everything that the buffer has but its own memory. */
+static void destroy_content(struct evbuffer *buf) {
   if (buf->dead) strata_chain_free_list(buf->dead, buf->pool);
-  strata_chain_free_list(buf->first, buf->pool);
+  if (buf->first) strata_chain_free_list(buf->first, buf->pool);
   if (buf->callbacks || buf->deferred) strata_buffer_free_callbacks(buf);
   if (buf->pool) evbuffer_chain_pool_unref(buf->pool);
   if (buf->owns_lock) strata_lock_destroy(&buf->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
 }
 
 void evbuffer_cleanup_embedded(struct evbuffer *buf) {
-  strata_buffer_destroy_content(buf);
+  destroy_content(buf);
 }
 
-void strata_buffer_unref_unlock(struct evbuffer *buf) {
-  int is_last = --buf->num_refs == 0;
-  strata_buffer_unlock(buf);
-  if (!is_last) return;
-  strata_buffer_destroy_content(buf);
+void strata_buffer_destroy(struct evbuffer *buf) {
+  destroy_content(buf);
   strata_free(buf);
 }
 
@@ -89,7 +87,7 @@ void evbuffer_unlock(struct evbuffer *buf) {
   strata_buffer_unlock(buf);
 }
 
-void strata_buffer_lock2(const struct evbuffer *a, const struct evbuffer *b) {
+void strata_buffer_lock2_ordered(const struct evbuffer *a, const struct evbuffer *b) {
   if ((uintptr_t)a->lock > (uintptr_t)b->lock) {
     const struct evbuffer *swap = a;
     a = b;
@@ -143,6 +141,7 @@ int evbuffer_unfreeze(struct evbuffer *buf, int at_front) {
 
 size_t evbuffer_get_length(const struct evbuffer *buf) {
   size_t len;
+  if (!buf->lock) return buf->total_len;
   strata_buffer_lock(buf);
   len = buf->total_len;
   strata_buffer_unlock(buf);

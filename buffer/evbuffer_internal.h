@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <event2/buffer.h>
 
@@ -18,7 +19,8 @@ extern "C" {
 /* The buffer itself, for the packages that embed one. Fields are touched by buffer/ only.
  *
  * The list of chains: from `first` to `last_data` each chain has bytes; those after last_data
- * have none, only room (spares). Nothing but a PINNED_WRITE chain has start > 0 with len 0. */
+ * have none, only room (spares); a bare view comes behind those. Nothing but a PINNED_WRITE chain
+ * has start > 0 with len 0. */
 struct evbuffer {
   struct evbuffer_chain *first;
   struct evbuffer_chain *last_data; /* NULL exactly when total_len is 0 */
@@ -78,7 +80,10 @@ static inline void strata_buffer_unlock(const struct evbuffer *buf) {
   strata_lock_release(buf->lock);
 }
 /* Takes both locks in an order that all threads share. */
-void strata_buffer_lock2(const struct evbuffer *a, const struct evbuffer *b);
+void strata_buffer_lock2_ordered(const struct evbuffer *a, const struct evbuffer *b);
+static inline void strata_buffer_lock2(const struct evbuffer *a, const struct evbuffer *b) {
+  if (a->lock || b->lock) strata_buffer_lock2_ordered(a, b);
+}
 
 void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t removed_len);
 
@@ -93,14 +98,27 @@ static inline void strata_buffer_finish(struct evbuffer *buf, size_t added_len,
   }
 }
 /* The same after `len` bytes went from one buffer to another. */
-void strata_buffer_finish_move(struct evbuffer *from, struct evbuffer *to, size_t len);
+void strata_buffer_finish_move_slow(struct evbuffer *from, struct evbuffer *to, size_t len);
+static inline void strata_buffer_finish_move(struct evbuffer *from, struct evbuffer *to,
+                                             size_t len) {
+  if (from->callbacks || from->dead) {
+    strata_buffer_finish_move_slow(from, to, len);
+  } else {
+    strata_buffer_unlock(from);
+    strata_buffer_finish(to, len, 0);
+  }
+}
 
 /* Frees callbacks and the deferred state of a buffer that goes away. */
 void strata_buffer_free_callbacks(struct evbuffer *buf);
-/* Frees everything that the buffer has but its own memory. */
-void strata_buffer_destroy_content(struct evbuffer *buf);
+/* Frees a buffer that nothing refers to any more. */
+void strata_buffer_destroy(struct evbuffer *buf);
 /* Drops a reference, unlocks, and frees the buffer if it was the last. */
-void strata_buffer_unref_unlock(struct evbuffer *buf);
+static inline void strata_buffer_unref_unlock(struct evbuffer *buf) {
+  int is_last = --buf->num_refs == 0;
+  strata_buffer_unlock(buf);
+  if (is_last) strata_buffer_destroy(buf);
+}
 
 /* True when `len` more bytes may not be added. */
 static inline int strata_buffer_would_overflow(const struct evbuffer *buf, size_t len) {
@@ -118,22 +136,54 @@ struct evbuffer_chain *strata_buffer_expand(struct evbuffer *buf, size_t len);
 /* A spare with that room: the first one, or a new one in the place of those that are there. */
 struct evbuffer_chain *strata_buffer_get_spare(struct evbuffer *buf, size_t need);
 /* Makes bytes that were written into that chain part of the buffer. */
-void strata_buffer_extend(struct evbuffer *buf, struct evbuffer_chain *chain, size_t len);
+static inline void strata_buffer_extend(struct evbuffer *buf, struct evbuffer_chain *chain,
+                                        size_t len) {
+  if (len == 0) return;
+  chain->len += len;
+  buf->total_len += len;
+  buf->last_data = chain;
+}
 /* Appends a copy; does not look at freezing or overflow. -1 when out of memory. */
 int strata_buffer_append(struct evbuffer *buf, const void *data, size_t len);
 /* Links a list of chains with bytes (len in all) after last_data. */
-void strata_buffer_link_back(struct evbuffer *buf, struct evbuffer_chain *first,
-                             struct evbuffer_chain *last, size_t len);
+static inline void strata_buffer_link_back(struct evbuffer *buf, struct evbuffer_chain *first,
+                                           struct evbuffer_chain *last, size_t len) {
+  struct evbuffer_chain **link = strata_buffer_spares(buf);
+  last->next = *link;
+  *link = first;
+  buf->last_data = last;
+  buf->total_len += len;
+}
 /* Frees the spares, pinned ones excepted. */
 void strata_buffer_free_spares(struct evbuffer *buf);
 /* How much room a new chain at either end should have when `need` bytes are needed. */
 size_t strata_buffer_growth(const struct evbuffer *buf, size_t need);
 
-/* Throws away len bytes, which the buffer must have, at the front. */
-void strata_buffer_discard(struct evbuffer *buf, size_t len);
+/* Throws away len > 0 bytes, which the buffer must have, at the front. */
+void strata_buffer_discard_chains(struct evbuffer *buf, size_t len);
+static inline void strata_buffer_discard(struct evbuffer *buf, size_t len) {
+  struct evbuffer_chain *chain = buf->first;
+  if (len >= chain->len) {
+    strata_buffer_discard_chains(buf, len);
+    return;
+  }
+  chain->start += len;
+  chain->len -= len;
+  buf->total_len -= len;
+}
+
 /* Copies len bytes, which must be there, from (chain, offset) on. -1 when bytes of a file could
  * not be loaded. */
-int strata_buffer_copy(struct evbuffer_chain *chain, size_t offset, void *out_data, size_t len);
+int strata_buffer_copy_chains(struct evbuffer_chain *chain, size_t offset, void *out_data,
+                              size_t len);
+static inline int strata_buffer_copy(struct evbuffer_chain *chain, size_t offset, void *out_data,
+                                     size_t len) {
+  if (len > chain->len - offset || (chain->flags & CHAIN_SENDFILE)) {
+    return strata_buffer_copy_chains(chain, offset, out_data, len);
+  }
+  memcpy(out_data, strata_chain_begin(chain) + offset, len);
+  return 0;
+}
 
 #ifdef __cplusplus
 }

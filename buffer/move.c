@@ -35,7 +35,7 @@ static void replace_last_data(struct evbuffer *buf, struct evbuffer_chain *copy)
 }
 
 /* Takes all bytes out, which must be some, and leaves the spares. */
-static int detach_all(struct evbuffer *buf, struct chain_list *out_list) {
+static inline int detach_all(struct evbuffer *buf, struct chain_list *out_list) {
   if (buf->last_data->flags & CHAIN_PINNED_WRITE) {
     struct evbuffer_chain *copy = copy_pinned(buf, buf->last_data);
     if (!copy) return -1;
@@ -60,7 +60,7 @@ static void link_front(struct evbuffer *buf, const struct chain_list *list) {
 
 /* An empty target's spare block goes to the source that has none: blocks then circulate between
  * two buffers instead of being freed on one side and made on the other. */
-static void hand_over_spare(struct evbuffer *from, struct evbuffer *to) {
+static inline void hand_over_spare(struct evbuffer *from, struct evbuffer *to) {
   if (from->first || to->total_len > 0 || from->pool || !to->first) return;
   if (to->first->flags & CHAIN_PINNED) return;
   from->first = to->first;
@@ -68,11 +68,11 @@ static void hand_over_spare(struct evbuffer *from, struct evbuffer *to) {
   from->first->next = NULL;
 }
 
-/* True when the bytes were copied into the target's last block. */
+/* For little; true when the bytes were copied into the target's last block. */
 static int move_by_copy(struct evbuffer *to, struct evbuffer *from) {
   struct evbuffer_chain *source = from->first;
   struct evbuffer_chain *target = to->last_data;
-  if (from->total_len > MAX_COPY_LEN || source != from->last_data || !target) return 0;
+  if (source != from->last_data || !target) return 0;
   if ((source->flags & CHAIN_IMMUTABLE) || strata_chain_room(target) < source->len) return 0;
   memcpy(strata_chain_end(target), strata_chain_begin(source), source->len);
   strata_buffer_extend(to, target, source->len);
@@ -83,7 +83,7 @@ static int move_by_copy(struct evbuffer *to, struct evbuffer *from) {
 /* Moves all; the callers have checked that both ends may change. */
 static int move_to_back(struct evbuffer *to, struct evbuffer *from) {
   struct chain_list list;
-  if (move_by_copy(to, from)) return 0;
+  if (from->total_len <= MAX_COPY_LEN && move_by_copy(to, from)) return 0;
   if (detach_all(from, &list) < 0) return -1;
   hand_over_spare(from, to);
   strata_buffer_link_back(to, list.first, list.last, list.len);

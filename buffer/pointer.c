@@ -30,52 +30,71 @@ done:
   return result;
 }
 
-/* Fills in up to n_vec extents that show len bytes; *chain is the one after them. */
-static int fill_extents(const struct evbuffer *buf, struct evbuffer_chain **chain, size_t offset,
-                        size_t *len, struct evbuffer_iovec *out_vec, int n_vec) {
-  const struct evbuffer_chain *end = buf->last_data ? buf->last_data->next : NULL;
+/* Fills extents (n_vec > 0) from whole chains until they show len bytes; *chain is the one after
+ * them, NULL if that was all. Returns their number, or -1. */
+static int fill_extents(const struct evbuffer *buf, struct evbuffer_chain **chain, size_t *len,
+                        struct evbuffer_iovec *out_vec, int n_vec) {
   struct evbuffer_chain *at = *chain;
+  struct evbuffer_chain *const last = buf->last_data;
   size_t rest = *len;
   int num = 0;
-  for (; at && at != end && rest > 0 && num < n_vec; at = at->next, num++) {
-    size_t run_len = at->len - offset;
+  for (;;) {
+    size_t run_len = at->len;
     if (strata_chain_load(at) < 0) return -1;
-    out_vec[num].iov_base = strata_chain_begin(at) + offset;
+    out_vec[num].iov_base = strata_chain_begin(at);
     out_vec[num].iov_len = run_len;
-    rest -= run_len < rest ? run_len : rest;
-    offset = 0;
+    num++;
+    if (run_len >= rest || at == last) {
+      at = NULL;
+      break;
+    }
+    rest -= run_len;
+    at = at->next;
+    if (num == n_vec) break;
   }
-  *chain = at == end ? NULL : at;
+  *chain = at;
   *len = rest;
   return num;
 }
 
 /* How many extents show len bytes. */
 static int count_extents(const struct evbuffer *buf, const struct evbuffer_chain *chain,
-                         size_t offset, size_t len) {
+                         size_t len) {
   int num = 0;
-  while (chain && len > 0) {
-    size_t run_len = chain->len - offset;
-    len -= run_len < len ? run_len : len;
-    offset = 0;
+  while (chain) {
     num++;
+    if (chain->len >= len) break;
+    len -= chain->len;
     chain = strata_buffer_next_data(buf, chain);
   }
   return num;
+}
+
+/* The same as evbuffer_peek(), from (chain, offset) on; len > 0. */
+static int peek_from(const struct evbuffer *buf, struct evbuffer_chain *chain, size_t offset,
+                     ev_ssize_t len, struct evbuffer_iovec *out_vec, int n_vec) {
+  /* As if from the chain's first byte. */
+  size_t rest = (len < 0 ? (size_t)EV_SSIZE_MAX : (size_t)len) + offset;
+  int num = 0;
+  if (n_vec > 0) {
+    num = fill_extents(buf, &chain, &rest, out_vec, n_vec);
+    if (num < 0) return -1;
+    out_vec[0].iov_base = (unsigned char *)out_vec[0].iov_base + offset;
+    out_vec[0].iov_len -= offset;
+    /* Without a length, what the extents hold is all that was asked for. */
+    if (len < 0) return num;
+  }
+  return num + count_extents(buf, chain, rest);
 }
 
 int evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len, struct evbuffer_ptr *start_at,
                   struct evbuffer_iovec *vec_out, int n_vec) {
   struct evbuffer_chain *chain;
   size_t offset = start_at ? start_at->internal_.pos_in_chain : 0;
-  size_t rest = len < 0 ? (size_t)EV_SSIZE_MAX : (size_t)len;
-  int num;
+  int num = 0;
   strata_buffer_lock(buffer);
   chain = start_at ? start_at->internal_.chain : strata_buffer_first_data(buffer);
-  num = fill_extents(buffer, &chain, offset, &rest, vec_out, n_vec);
-  if (num >= 0 && (len >= 0 || n_vec == 0)) {
-    num += count_extents(buffer, chain, num > 0 ? 0 : offset, rest);
-  }
+  if (chain && len != 0) num = peek_from(buffer, chain, offset, len, vec_out, n_vec);
   strata_buffer_unlock(buffer);
   return num;
 }

@@ -23,13 +23,24 @@ void strata_multicast_release(struct evbuffer_chain *chain, struct evbuffer_chai
   strata_chain_unshare(multicast->source, pool);
 }
 
+/* The view that the buffer kept, if it did, or a new one. */
+static inline struct evbuffer_chain *take_view(struct evbuffer *buf, uint32_t flags) {
+  struct evbuffer_chain **link = strata_buffer_spares(buf);
+  struct evbuffer_chain *chain;
+  while (*link && !strata_chain_is_bare(*link)) link = &(*link)->next;
+  chain = *link;
+  if (!chain) return strata_chain_new_view(buf->pool, flags);
+  *link = chain->next;
+  chain->flags |= flags;
+  return chain;
+}
+
 /* A chain for the bytes at data + offset. */
-static struct evbuffer_chain *reference_new(struct evbuffer *buf, const void *data, size_t offset,
-                                            size_t len, evbuffer_ref_cleanup_cb cleanup,
-                                            void *arg) {
+static inline struct evbuffer_chain *reference_new(struct evbuffer *buf, const void *data,
+                                                   size_t offset, size_t len,
+                                                   evbuffer_ref_cleanup_cb cleanup, void *arg) {
   struct reference *reference;
-  struct evbuffer_chain *chain =
-      strata_chain_new_view(buf->pool, CHAIN_REFERENCE | (cleanup ? CHAIN_CLEANUP : 0));
+  struct evbuffer_chain *chain = take_view(buf, CHAIN_REFERENCE | (cleanup ? CHAIN_CLEANUP : 0));
   if (!chain) return NULL;
   reference = strata_chain_ext(chain);
   reference->cleanup = cleanup;
@@ -42,8 +53,8 @@ static struct evbuffer_chain *reference_new(struct evbuffer *buf, const void *da
   return chain;
 }
 
-static inline int add_reference(struct evbuffer *buf, const void *data, size_t offset, size_t len,
-                                evbuffer_ref_cleanup_cb cleanup, void *arg) {
+static int add_reference(struct evbuffer *buf, const void *data, size_t offset, size_t len,
+                         evbuffer_ref_cleanup_cb cleanup, void *arg) {
   struct evbuffer_chain *chain = NULL;
   strata_buffer_lock(buf);
   if (!buf->back_frozen && !strata_buffer_would_overflow(buf, len) &&

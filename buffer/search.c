@@ -5,6 +5,10 @@
 #include "buffer/file_segment.h"
 #include "buffer/pointer.h"
 
+/* Bytes that are compared at once, and how many are so compared after a first byte in vain. */
+#define PAIR_BLOCK_LEN 64
+#define PAIR_STRETCH_LEN ((size_t)1024)
+
 /* Whether the bytes from (chain, offset) on are `what`. */
 static int matches_at(const struct evbuffer *buf, struct evbuffer_chain *chain, size_t offset,
                       const char *what, size_t len) {
@@ -22,12 +26,63 @@ static int matches_at(const struct evbuffer *buf, struct evbuffer_chain *chain, 
   }
 }
 
+/* The first offset from `from` on, but before `limit`, where the byte is `first` and the one
+ * `distance` further is `last`; limit if there is none. */
+static size_t find_pair(const unsigned char *bytes, size_t from, size_t limit, size_t distance,
+                        unsigned char first, unsigned char last) {
+  for (; limit - from >= PAIR_BLOCK_LEN; from += PAIR_BLOCK_LEN) {
+    const unsigned char *block = bytes + from;
+    unsigned char any = 0;
+    int i;
+    /* Without a branch and of a fixed length: compilers make it a few vector instructions. */
+    for (i = 0; i < PAIR_BLOCK_LEN; i++) any |= (block[i] == first) & (block[i + distance] == last);
+    if (any) break;
+  }
+  while (from < limit && (bytes[from] != first || bytes[from + distance] != last)) from++;
+  return from;
+}
+
+/* Where the whole of `what` may begin, by its first and last byte: an offset from `from` on, or
+ * limit. The bytes that it would have must be in the chain. memchr(3) passes long stretches
+ * without the first byte, but stops at each one: after one in vain, the next stretch is passed
+ * by pairs. */
+static size_t find_candidate(const unsigned char *bytes, size_t from, size_t limit,
+                             const char *what, size_t len) {
+  const unsigned char first = (unsigned char)what[0];
+  const unsigned char last = (unsigned char)what[len - 1];
+  while (from < limit) {
+    const unsigned char *hit = memchr(bytes + from, first, limit - from);
+    size_t stretch_end, offset;
+    if (!hit) return limit;
+    from = (size_t)(hit - bytes);
+    if (hit[len - 1] == last) return from;
+    stretch_end = limit - from > PAIR_STRETCH_LEN ? from + PAIR_STRETCH_LEN : limit;
+    offset = find_pair(bytes, from + 1, stretch_end, len - 1, first, last);
+    if (offset < stretch_end) return offset;
+    from = stretch_end;
+  }
+  return limit;
+}
+
 /* Finds what begins in this chain at or after `offset` and before `limit`; sets *out_offset. */
 static int search_chain(const struct evbuffer *buf, struct evbuffer_chain *chain, size_t offset,
                         size_t limit, const char *what, size_t len, size_t *out_offset) {
   const unsigned char *begin;
   if (strata_chain_load(chain) < 0) return 0;
   begin = strata_chain_begin(chain);
+  if (chain->len >= len) {
+    size_t whole_limit = chain->len - len + 1 < limit ? chain->len - len + 1 : limit;
+    while (offset < whole_limit) {
+      offset = find_candidate(begin, offset, whole_limit, what, len);
+      if (offset < whole_limit) {
+        if (memcmp(begin + offset, what, len) == 0) {
+          *out_offset = offset;
+          return 1;
+        }
+        offset++;
+      }
+    }
+  }
   while (offset < limit) {
     const unsigned char *hit = memchr(begin + offset, (unsigned char)what[0], limit - offset);
     if (!hit) return 0;
