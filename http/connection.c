@@ -11,12 +11,32 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-static size_t input_len(struct evhttp_connection *evcon) {
+static size_t input_len(const struct evhttp_connection *evcon) {
   return evbuffer_get_length(bufferevent_get_input(evcon->bufev));
 }
 
-static size_t output_len(struct evhttp_connection *evcon) {
+static size_t output_len(const struct evhttp_connection *evcon) {
   return evbuffer_get_length(bufferevent_get_output(evcon->bufev));
+}
+
+int strata_http_connection_is_full(const struct evhttp_connection *evcon) {
+  return output_len(evcon) > STRATA_HTTP_OUTPUT_HIGH ||
+         evcon->num_completing >= STRATA_HTTP_MAX_COMPLETING;
+}
+
+/* ---- Replies that wait to be written ---- */
+
+static void completing_add(struct evhttp_connection *evcon, struct strata_http_request *request) {
+  request->completing = 1;
+  evcon->num_completing++;
+  EV_TAILQ_PUSH_BACK(&evcon->completing, &request->pub, next);
+}
+
+static void completing_remove(struct evhttp_connection *evcon,
+                              struct strata_http_request *request) {
+  request->completing = 0;
+  evcon->num_completing--;
+  EV_TAILQ_REMOVE(&evcon->completing, &request->pub, next);
 }
 
 /* ---- The end ---- */
@@ -34,20 +54,24 @@ static void release_requests(struct evhttp_connection *evcon) {
   evcon->request = NULL;
   if (request) strata_http_request_release(request, evcon->server);
   while (!EV_TAILQ_EMPTY(&evcon->completing)) {
-    struct evhttp_request *req = EV_TAILQ_FIRST(&evcon->completing);
-    EV_TAILQ_REMOVE(&evcon->completing, req, next);
-    strata_http_request_of(req)->completing = 0;
-    strata_http_request_release(strata_http_request_of(req), evcon->server);
+    request = strata_http_request_of(EV_TAILQ_FIRST(&evcon->completing));
+    completing_remove(evcon, request);
+    strata_http_request_release(request, evcon->server);
   }
+}
+
+static void leave_server(struct evhttp_connection *evcon) {
+  if (!evcon->server) return;
+  EV_TAILQ_REMOVE(&evcon->server->connections, evcon, next);
+  evcon->server->num_connections--;
+  evcon->server = NULL;
 }
 
 /* Also the end of a connection that was not quite made. */
 static void connection_clear(struct evhttp_connection *evcon) {
   strata_http_deadline_stop(evcon);
   release_requests(evcon);
-  EV_TAILQ_REMOVE(&evcon->server->connections, evcon, next);
-  evcon->server->num_connections--;
-  evcon->server = NULL;
+  leave_server(evcon);
   bufferevent_free(evcon->bufev);
   evcon->bufev = NULL;
   strata_free(evcon->addr);
@@ -61,6 +85,18 @@ void evhttp_connection_free(struct evhttp_connection *evcon) {
   if (evcon->closecb) evcon->closecb(evcon, evcon->closecb_arg);
   connection_clear(evcon);
   connection_leave(evcon);
+}
+
+void strata_http_connections_free(struct evhttp *http) {
+  while (!EV_TAILQ_EMPTY(&http->connections)) {
+    struct evhttp_connection *evcon = EV_TAILQ_FIRST(&http->connections);
+    if (evcon->dead) {
+      release_requests(evcon);
+      leave_server(evcon);
+    } else {
+      evhttp_connection_free(evcon);
+    }
+  }
 }
 
 static void report_failure(struct evhttp_connection *evcon, enum evhttp_request_error error) {
@@ -114,8 +150,7 @@ struct strata_http_request *strata_http_connection_detach(struct evhttp_connecti
 void strata_http_connection_forget(struct evhttp_connection *evcon,
                                    struct strata_http_request *request) {
   if (request->completing) {
-    EV_TAILQ_REMOVE(&evcon->completing, &request->pub, next);
-    request->completing = 0;
+    completing_remove(evcon, request);
   } else if (evcon->request == request) {
     if (request->pub.userdone) {
       strata_http_connection_detach(evcon);
@@ -132,19 +167,16 @@ void strata_http_connection_forget(struct evhttp_connection *evcon,
 /* The current request's reply is complete: goes on to the next. */
 static void finish_request(struct evhttp_connection *evcon) {
   struct strata_http_request *request = strata_http_connection_detach(evcon);
-  if (request->pub.on_complete_cb) {
-    request->completing = 1;
-    EV_TAILQ_PUSH_BACK(&evcon->completing, &request->pub, next);
-  } else {
+  if (request->pub.on_complete_cb)
+    completing_add(evcon, request);
+  else
     strata_http_request_release(request, evcon->server);
-  }
 }
 
 static void report_complete(struct evhttp_connection *evcon) {
   struct evhttp_request *req = EV_TAILQ_FIRST(&evcon->completing);
   struct strata_http_request *request = strata_http_request_of(req);
-  EV_TAILQ_REMOVE(&evcon->completing, req, next);
-  request->completing = 0;
+  completing_remove(evcon, request);
   strata_http_request_enter(request);
   req->on_complete_cb(req, req->on_complete_cb_arg);
   req->flags &= ~EVHTTP_REQ_DEFER_FREE;
@@ -176,7 +208,7 @@ static void serve(struct evhttp_connection *evcon) {
       finish_request(evcon);
       continue;
     }
-    if (!wants_input(evcon)) return;
+    if (!wants_input(evcon) || input_len(evcon) == 0) return;
     if (budget-- == 0) {
       strata_http_connection_defer(evcon);
       return;
@@ -187,13 +219,12 @@ static void serve(struct evhttp_connection *evcon) {
 
 /* The peer sends no more and all that it sent has been looked at. */
 static void end_of_input(struct evhttp_connection *evcon) {
-  if (evcon->resuming || output_len(evcon) > STRATA_HTTP_OUTPUT_HIGH) return;
-  /* A client that has gone is the likelier meaning while a reply is awaited. */
-  if (evcon->state == STRATA_HTTP_HANDLER || evcon->state == STRATA_HTTP_LINGER ||
-      output_len(evcon) == 0) {
+  if (evcon->resuming || strata_http_connection_is_full(evcon)) return;
+  if (output_len(evcon) == 0) {
+    /* That the client has gone is the likelier meaning while a reply is awaited. */
     strata_http_connection_fail(evcon, EVREQ_HTTP_EOF);
-  } else if (evcon->state != STRATA_HTTP_FLUSH) {
-    /* Replies to earlier requests still have to leave. */
+  } else if (wants_input(evcon)) {
+    /* What has been replied still has to leave. */
     if (evcon->request && evcon->request->pub.error_cb) report_failure(evcon, EVREQ_HTTP_EOF);
     if (evcon->dead) return;
     if (evcon->request) strata_http_request_release(evcon->request, evcon->server);
@@ -230,8 +261,9 @@ static int may_read(struct evhttp_connection *evcon) {
     case STRATA_HTTP_BODY:
       return 1;
     case STRATA_HTTP_HEAD:
-      return output_len(evcon) <= STRATA_HTTP_OUTPUT_HIGH ||
-             input_len(evcon) < STRATA_HTTP_INPUT_HIGH;
+      /* Waiting for the peer to take replies, or for a turn: what has come is not looked at. */
+      if (!evcon->resuming && !strata_http_connection_is_full(evcon)) return 1;
+      return input_len(evcon) < STRATA_HTTP_INPUT_HIGH;
     case STRATA_HTTP_HANDLER:
       return input_len(evcon) < STRATA_HTTP_INPUT_HIGH;
     default:
@@ -268,18 +300,24 @@ static void settle(struct evhttp_connection *evcon) {
     strata_http_connection_fail(evcon, EVREQ_HTTP_BUFFER_ERROR);
 }
 
-void strata_http_connection_drive(struct evhttp_connection *evcon) {
-  if (evcon->dead) return;
+/* Called between connection_enter() and connection_leave(). */
+static void run(struct evhttp_connection *evcon) {
   evcon->again = 1;
-  /* A user callback runs the loop within the loop: its return comes back here. */
-  if (evcon->depth > 0) return;
-  connection_enter(evcon);
   while (evcon->again && !evcon->dead) {
     serve(evcon);
     /* Whatever came up so far, serve() has seen. */
     evcon->again = 0;
     if (!evcon->dead) settle(evcon);
   }
+}
+
+void strata_http_connection_drive(struct evhttp_connection *evcon) {
+  if (evcon->dead) return;
+  evcon->again = 1;
+  /* A user callback runs the loop within the loop: its return comes back to run(). */
+  if (evcon->depth > 0) return;
+  connection_enter(evcon);
+  run(evcon);
   connection_leave(evcon);
 }
 
@@ -331,8 +369,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg) {
       (evcon->state == STRATA_HTTP_BODY || evhttp_head_parser_begun(&evcon->request->parser))) {
     connection_enter(evcon);
     strata_http_reader_refuse(evcon, 408, EVREQ_HTTP_TIMEOUT);
+    run(evcon);
     connection_leave(evcon);
-    strata_http_connection_drive(evcon);
   } else {
     strata_http_connection_fail(evcon, EVREQ_HTTP_TIMEOUT);
   }
@@ -397,14 +435,14 @@ int strata_http_connection_start(struct evhttp_bound_socket *bound, evutil_socke
   if (!evcon) return -1;
   strata_http_transport_no_delay(fd);
   if (connection_open(evcon, fd) < 0) {
-    evcon->dead = 1;
+    int owned = bufferevent_getfd(evcon->bufev) == fd;
     connection_clear(evcon);
     strata_free(evcon);
-    return 0;
+    return owned ? 0 : -1;
   }
   connection_enter(evcon);
   if (refuse) connection_refuse(evcon);
+  run(evcon);
   connection_leave(evcon);
-  strata_http_connection_drive(evcon);
   return 0;
 }

@@ -37,6 +37,8 @@ enum strata_http_state {
 enum { STRATA_HTTP_BUDGET = 16 };
 /* Bytes of output above which no further request is begun. */
 enum { STRATA_HTTP_OUTPUT_HIGH = 256 * 1024 };
+/* Requests, replied to and kept until that is written, above which none is begun either. */
+enum { STRATA_HTTP_MAX_COMPLETING = 64 };
 /* Bytes of input, not wanted at the time, above which reading stops. */
 enum { STRATA_HTTP_INPUT_HIGH = 64 * 1024 };
 /* What a lingering close puts up with. */
@@ -67,6 +69,7 @@ struct evhttp_connection {
   struct strata_http_request *request; /* The one being read, handled or replied to. */
   /* Replied to, with a callback for when that has been written. */
   EVENT_TAILQ_HEAD_(, evhttp_request) completing;
+  int num_completing;
   void (*written_cb)(struct evhttp_connection *, void *); /* Of a chunk; called once. */
   void *written_cb_arg;
   void (*closecb)(struct evhttp_connection *, void *);
@@ -90,8 +93,15 @@ struct evhttp_connection {
 int strata_http_connection_start(struct evhttp_bound_socket *bound, evutil_socket_t fd,
                                  const struct sockaddr *addr, int refuse);
 
+/* Frees all connections of a server. Called from a connection's close callback it only cuts that
+ * connection off, which is on its way already. */
+void strata_http_connections_free(struct evhttp *http);
+
 /* Does whatever can be done now. The connection may be gone afterwards. */
 void strata_http_connection_drive(struct evhttp_connection *evcon);
+
+/* Whether replies have piled up: those have to leave before another request is begun. */
+int strata_http_connection_is_full(const struct evhttp_connection *evcon);
 
 /* Has the connection looked at again: by the drive() that is going on, or one from the loop. */
 void strata_http_connection_resume(struct evhttp_connection *evcon);

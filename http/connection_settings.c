@@ -4,15 +4,9 @@
 #include <event2/http.h>
 
 #include "http/connection.h"
+#include "http/transport.h"
 #include "util/clock.h"
 #include "util/memory.h"
-
-#ifdef _WIN32
-#include <winsock2.h>
-#include <ws2tcpip.h>
-#else
-#include <sys/socket.h>
-#endif
 
 struct bufferevent *evhttp_connection_get_bufferevent(struct evhttp_connection *evcon) {
   return evcon->bufev;
@@ -34,12 +28,11 @@ void evhttp_connection_get_peer(struct evhttp_connection *evcon, char **address,
 
 const struct sockaddr *evhttp_connection_get_addr(struct evhttp_connection *evcon) {
   struct sockaddr_storage *addr = evcon->addr;
-  socklen_t len = sizeof(*addr);
   if (addr) return (const struct sockaddr *)addr;
   addr = strata_calloc(1, sizeof(*addr));
   if (!addr) return NULL;
   if (!evcon->bufev ||
-      getpeername(bufferevent_getfd(evcon->bufev), (struct sockaddr *)addr, &len) < 0) {
+      strata_http_transport_peer_address(bufferevent_getfd(evcon->bufev), addr) < 0) {
     strata_free(addr);
     return NULL;
   }

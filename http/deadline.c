@@ -1,4 +1,5 @@
 #include <event2/buffer.h>
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 
 #include "http/connection.h"
@@ -22,22 +23,54 @@ void strata_http_deadline_stop(struct evhttp_connection *evcon) {
   event_debug_unassign(&evcon->resume);
 }
 
+static int64_t earlier(int64_t one_ns, int64_t other_ns) {
+  return one_ns < other_ns ? one_ns : other_ns;
+}
+
+static int has_output(const struct evhttp_connection *evcon) {
+  return evbuffer_get_length(bufferevent_get_output(evcon->bufev)) > 0;
+}
+
+/* A peer that has replies to take may well be silent: then the write timeout watches. */
+static int64_t silence_deadline(const struct evhttp_connection *evcon, int64_t now) {
+  return has_output(evcon) ? STRATA_HTTP_NEVER : strata_ns_add(now, evcon->timeouts.read_ns);
+}
+
 static int64_t head_deadline(struct evhttp_connection *evcon, int64_t now) {
   struct strata_http_request *request = evcon->request;
-  int64_t silence = strata_ns_add(now, evcon->timeouts.read_ns);
+  int64_t silence = silence_deadline(evcon, now);
   if (!request || !evhttp_head_parser_begun(&request->parser)) return silence;
   if (!request->head_deadline_ns)
     request->head_deadline_ns = strata_ns_add(now, evcon->timeouts.head_ns);
-  return request->head_deadline_ns < silence ? request->head_deadline_ns : silence;
+  return earlier(request->head_deadline_ns, silence);
+}
+
+/* How long `len` bytes may take. */
+static int64_t duration_at(uint64_t len, uint32_t bytes_per_second) {
+  uint64_t seconds = len / bytes_per_second, rest = len % bytes_per_second;
+  if (seconds >= INT64_MAX / STRATA_NS_PER_SECOND) return STRATA_HTTP_NEVER;
+  return (int64_t)(seconds * STRATA_NS_PER_SECOND + rest * STRATA_NS_PER_SECOND / bytes_per_second);
+}
+
+/* A body that never falls silent has to come at the least rate too, or it would hold the connection
+ * for as long as its sender likes. */
+static int64_t body_deadline(struct evhttp_connection *evcon, int64_t now) {
+  struct strata_http_request *request = evcon->request;
+  int64_t silence = silence_deadline(evcon, now), allowed;
+  if (silence == STRATA_HTTP_NEVER || !evcon->timeouts.min_body_rate) return silence;
+  if (!request->body_start_ns) request->body_start_ns = now;
+  allowed = duration_at(request->pub.body_size, evcon->timeouts.min_body_rate);
+  allowed = strata_ns_add(strata_ns_add(request->body_start_ns, evcon->timeouts.read_ns), allowed);
+  return earlier(silence, allowed);
 }
 
 static int64_t state_deadline(struct evhttp_connection *evcon, int64_t now) {
   switch (evcon->state) {
     case STRATA_HTTP_HEAD:
-      /* While nothing is read, the write timeout watches. */
+      /* Nothing is read from a peer that has sent too much: it waits for us. */
       return evcon->reading ? head_deadline(evcon, now) : STRATA_HTTP_NEVER;
     case STRATA_HTTP_BODY:
-      return strata_ns_add(now, evcon->timeouts.read_ns);
+      return body_deadline(evcon, now);
     case STRATA_HTTP_LINGER:
       return evcon->deadline_ns;
     case STRATA_HTTP_HANDLER:

@@ -5,6 +5,7 @@
 #include <event2/util.h>
 
 #include "http/connection.h"
+#include "http/escape.h"
 #include "http/reply.h"
 #include "http/server.h"
 #include "http/status.h"
@@ -15,26 +16,11 @@ enum { PAGE_LEN = 1024, REASON_LEN = 256 };
 
 static const char page_type[] = "text/html";
 
-static const char *escape_of(char c) {
-  switch (c) {
-    case '<':
-      return "&lt;";
-    case '>':
-      return "&gt;";
-    case '&':
-      return "&amp;";
-    case '"':
-      return "&quot;";
-    default:
-      return NULL;
-  }
-}
-
 /* Escapes as much as fits. */
 static void escape_html(const char *text, char *out_text, size_t size) {
   size_t len = 0;
   for (; *text; text++) {
-    const char *escape = escape_of(*text);
+    const char *escape = strata_http_html_reference(*text);
     size_t escape_len = escape ? strlen(escape) : 1;
     if (len + escape_len >= size) break;
     memcpy(out_text + len, escape ? escape : text, escape_len);

@@ -60,18 +60,24 @@ static int is_escape(const char *bytes, size_t len) {
          strata_http_is(bytes[2], STRATA_HTTP_HEX);
 }
 
+size_t strata_http_decode_byte(const char *bytes, size_t len, char *out_byte) {
+  if (!is_escape(bytes, len)) {
+    *out_byte = *bytes;
+    return 1;
+  }
+  *out_byte = (char)(strata_http_hex_value(bytes[1]) << 4 | strata_http_hex_value(bytes[2]));
+  return 3;
+}
+
 size_t strata_http_decode(const char *bytes, size_t len, enum strata_http_plus plus, char *out) {
   char *to = out;
   int decode_plus = plus == STRATA_HTTP_PLUS_IS_SPACE;
   while (len > 0) {
-    size_t taken = 1;
-    if (*bytes == '?' && plus == STRATA_HTTP_PLUS_IN_QUERY) decode_plus = 1;
-    if (is_escape(bytes, len)) {
-      *to++ = (char)(strata_http_hex_value(bytes[1]) << 4 | strata_http_hex_value(bytes[2]));
-      taken = 3;
-    } else {
-      *to++ = *bytes == '+' && decode_plus ? ' ' : *bytes;
-    }
+    char byte = *bytes;
+    size_t taken = strata_http_decode_byte(bytes, len, to);
+    if (byte == '?' && plus == STRATA_HTTP_PLUS_IN_QUERY) decode_plus = 1;
+    if (byte == '+' && decode_plus) *to = ' ';
+    ++to;
     bytes += taken;
     len -= taken;
   }
@@ -96,7 +102,7 @@ char *evhttp_decode_uri(const char *uri) {
   return decode(uri, STRATA_HTTP_PLUS_IN_QUERY, NULL);
 }
 
-static const char *html_reference(char c) {
+const char *strata_http_html_reference(char c) {
   switch (c) {
     case '&':
       return "&amp;";
@@ -117,7 +123,7 @@ static const char *html_reference(char c) {
 static size_t html_size(const char *html) {
   size_t total = 1;
   for (; *html; ++html) {
-    const char *reference = html_reference(*html);
+    const char *reference = strata_http_html_reference(*html);
     size_t len = reference ? strlen(reference) : 1;
     if (total > SIZE_MAX - len) return 0;
     total += len;
@@ -132,7 +138,7 @@ char *evhttp_htmlescape(const char *html) {
   to = out = strata_malloc(size);
   if (!out) return NULL;
   for (; *html; ++html) {
-    const char *reference = html_reference(*html);
+    const char *reference = strata_http_html_reference(*html);
     size_t len = reference ? strlen(reference) : 1;
     memcpy(to, reference ? reference : html, len);
     to += len;

@@ -19,6 +19,14 @@ enum strata_http_plus {
  * contain NUL bytes. */
 size_t strata_http_decode(const char *bytes, size_t len, enum strata_http_plus plus, char *out);
 
+/* Decodes the byte that `bytes` start with, which is there; a '%' that starts no escape stands for
+ * itself. Returns how many of the `len` bytes it takes: 1 or 3. */
+size_t strata_http_decode_byte(const char *bytes, size_t len, char *out_byte);
+
+/* The character reference that stands for a byte in HTML text and attributes; NULL when the byte
+ * stands for itself. Static. */
+const char *strata_http_html_reference(char c);
+
 #ifdef __cplusplus
 }
 #endif

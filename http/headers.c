@@ -4,6 +4,7 @@
 
 #include <event2/http.h>
 
+#include "http/scan.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
@@ -62,23 +63,12 @@ void strata_http_headers_place(struct evkeyvalq *headers, void *block, const cha
   EV_TAILQ_PUSH_BACK(headers, &field->pair, next);
 }
 
-static unsigned char ascii_lower(unsigned char c) {
-  return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
-}
-
-int strata_http_name_equals(const char *bytes, size_t len, const char *name) {
-  size_t i;
-  for (i = 0; i < len; i++)
-    if (ascii_lower((unsigned char)bytes[i]) != (unsigned char)name[i] || !name[i]) return 0;
-  return name[len] == '\0';
-}
-
 int strata_http_value_lists(const char *value, const char *token) {
   while (*value) {
     size_t len;
     value += strspn(value, " \t,");
     len = strcspn(value, " \t,");
-    if (len && strata_http_name_equals(value, len, token)) return 1;
+    if (len && strata_http_equal_nocase(value, len, token)) return 1;
     value += len;
   }
   return 0;
@@ -110,12 +100,8 @@ void evhttp_clear_headers(struct evkeyvalq *headers) {
 
 /* A token (RFC 9110 5.6.2): anything else could end the name early or start another line. */
 static int name_is_valid(const char *name) {
-  const char *c = name;
-  for (; *c; c++) {
-    int alnum = (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z');
-    if (!alnum && !strchr("!#$%&'*+-.^_`|~", *c)) return 0;
-  }
-  return c != name;
+  const char *end = name + strlen(name);
+  return name != end && strata_http_scan_token(name, end) == end;
 }
 
 int evhttp_add_header(struct evkeyvalq *headers, const char *key, const char *value) {

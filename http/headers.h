@@ -30,9 +30,6 @@ size_t strata_http_headers_place_len(size_t key_len, size_t value_len);
 void strata_http_headers_place(struct evkeyvalq *headers, void *block, const char *key,
                                size_t key_len, const char *value, size_t value_len);
 
-/* Whether `len` bytes equal the NUL-terminated lower-case `name`, letter case ignored. */
-int strata_http_name_equals(const char *bytes, size_t len, const char *name);
-
 /* Whether a comma-separated value (RFC 9110 5.6.1) lists `token`, letter case ignored. */
 int strata_http_value_lists(const char *value, const char *token);
 

@@ -92,6 +92,45 @@ TEST_F(LifetimeTest, ServerFreedWhenAReplyIsComplete) {
   EXPECT_TRUE(client.WaitClosed());
 }
 
+TEST_F(LifetimeTest, ServerFreedByACloseCallback) {
+  if (OnLibevent()) return;
+  server_.OnAny([&](evhttp_request *req) {
+    evhttp_connection_set_closecb(
+        evhttp_request_get_connection(req),
+        [](evhttp_connection *evcon, void *arg) {
+          static_cast<Server *>(arg)->Free();
+          EXPECT_EQ(evhttp_connection_get_server(evcon), nullptr);
+        },
+        &server_);
+    Reply(req, "x");
+  });
+  Client client(&loop_, server_.port()), other(&loop_, server_.port());
+  EXPECT_EQ(client.Get(GetRequest("/")).status, 200);
+  client.Close();
+  EXPECT_TRUE(other.WaitClosed());
+}
+
+TEST_F(LifetimeTest, CloseCallbackFreesTheServerAndThenReplies) {
+  if (OnLibevent()) return;
+  static Server *server;
+  server = &server_;
+  Client client(&loop_, server_.port());
+  evhttp_request *held = Hold(&client);
+  evhttp_request_own(held);
+  evhttp_connection *evcon = evhttp_request_get_connection(held);
+  evhttp_connection_set_closecb(
+      evcon,
+      [](evhttp_connection *, void *arg) {
+        server->Free();
+        Reply(static_cast<evhttp_request *>(arg), "dropped");
+      },
+      held);
+  evhttp_connection_free(evcon);
+  EXPECT_EQ(evhttp_request_get_connection(held), nullptr);
+  evhttp_request_free(held);
+  EXPECT_TRUE(client.WaitClosed());
+}
+
 TEST_F(LifetimeTest, ConnectionFreedByAHandler) {
   int closed = 0;
   server_.OnAny([&](evhttp_request *req) {
@@ -282,6 +321,23 @@ TEST_F(LifetimeTest, OwnedRequestWithoutConnection) {
   Reply(held, "dropped");
   EXPECT_STREQ(evhttp_request_get_uri(held), "/held");
   evhttp_request_free(held);
+}
+
+TEST_F(LifetimeTest, SettingsOfABufferEndWithItsRequest) {
+  // Request objects are used again; what a user hung on a buffer is not.
+  int added = 0;
+  server_.OnAny([&](evhttp_request *req) {
+    evbuffer_add_cb(
+        evhttp_request_get_input_buffer(req),
+        [](evbuffer *, const evbuffer_cb_info *info, void *arg) {
+          if (info->n_added) ++*static_cast<int *>(arg);
+        },
+        &added);
+    Reply(req, "x");
+  });
+  Client client(&loop_, server_.port());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(client.Get(PostRequest("/", "body")).body, "x");
+  EXPECT_EQ(added, 0);
 }
 
 TEST_F(LifetimeTest, UnansweredRequestFreed) {

@@ -104,6 +104,15 @@ TEST_F(LimitsTest, TooLargeBodyIsRefusedBeforeItIsSent) {
             413);
 }
 
+TEST_F(LimitsTest, TooLargeBodyIsNotAskedForOnlyToBeReadFirst) {
+  evhttp_set_max_body_size(server_.http(), 10);
+  ASSERT_EQ(evhttp_set_flags(server_.http(), EVHTTP_SERVER_LINGERING_CLOSE), 0);
+  EXPECT_EQ(AskOnce("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                    "Content-Length: 11\r\n\r\n")
+                .status,
+            413);
+}
+
 TEST_F(LimitsTest, TooLargeBodyIsReadFirstIfAsked) {
   evhttp_set_max_body_size(server_.http(), 10);
   ASSERT_EQ(evhttp_set_flags(server_.http(), EVHTTP_SERVER_LINGERING_CLOSE), 0);
@@ -189,23 +198,87 @@ TEST_F(LimitsTest, SilenceWithinARequestIsReported) {
   }
 }
 
+// Sends a byte every 10 ms.
+class Trickle {
+ public:
+  Trickle(Loop *loop, Client *client)
+      : timer_(event_new(loop->base(), -1, EV_PERSIST, Drop, client)) {
+    timeval step = {0, 10000};
+    event_add(timer_, &step);
+  }
+  ~Trickle() { event_free(timer_); }
+  Trickle(const Trickle &) = delete;
+  Trickle &operator=(const Trickle &) = delete;
+
+ private:
+  static void Drop(evutil_socket_t, short, void *arg) { static_cast<Client *>(arg)->Send("a"); }
+  event *timer_;
+};
+
 TEST_F(LimitsTest, TricklingHeadIsCutOff) {
   timeval deadline = Ms(100);
   evhttp_set_header_deadline_tv(server_.http(), &deadline);
   Client client(&loop_, server_.port());
-  struct Trickle {
-    Client *client;
-    event *timer;
-    static void Drop(evutil_socket_t, short, void *arg) {
-      static_cast<Trickle *>(arg)->client->Send("a");
-    }
-  } trickle = {&client, nullptr};
-  trickle.timer = event_new(loop_.base(), -1, EV_PERSIST, Trickle::Drop, &trickle);
-  timeval step = Ms(10);
-  event_add(trickle.timer, &step);
-  Response response = client.Get("GET / HTTP/1.1\r\nA: ");
-  event_free(trickle.timer);
+  client.Send("GET / HTTP/1.1\r\nA: ");
+  Trickle trickle(&loop_, &client);
+  Response response;
+  ASSERT_TRUE(client.Receive(&response));
   EXPECT_EQ(response.status, 408);
+}
+
+TEST_F(LimitsTest, TricklingBodyIsCutOff) {
+  timeval tv = Ms(200);
+  evhttp_set_timeout_tv(server_.http(), &tv);
+  evhttp_set_min_body_rate(server_.http(), 1000000);
+  for (const char *head :
+       {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nffff\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0;"}) {
+    Client client(&loop_, server_.port());
+    client.Send(head);
+    Trickle trickle(&loop_, &client);
+    Response response;
+    ASSERT_TRUE(client.Receive(&response));
+    EXPECT_EQ(response.status, 408);
+  }
+  EXPECT_EQ(called_, 0);
+}
+
+TEST_F(LimitsTest, TricklingBodyMayBeAllowed) {
+  timeval tv = Ms(200);
+  evhttp_set_timeout_tv(server_.http(), &tv);
+  evhttp_set_min_body_rate(server_.http(), 0);
+  Client client(&loop_, server_.port());
+  client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n");
+  Trickle trickle(&loop_, &client);
+  Response response;
+  ASSERT_TRUE(client.Receive(&response));
+  EXPECT_EQ(response.body, std::string(50, 'a'));
+}
+
+TEST_F(LimitsTest, SlowReaderIsNotTakenForASilentClient) {
+  timeval tv = Ms(200), pace = Ms(20);
+  evhttp_set_read_timeout_tv(server_.http(), &tv);
+  const std::string big(30 << 20, 'x');
+  server_.OnAny([&](evhttp_request *req) { Reply(req, big); });
+  Client client(&loop_, server_.port(), 64 * 1024);
+  client.Send(GetRequest("/"));
+  // For longer than the timeout it takes no more than a piece at a time.
+  for (int i = 0; i < 20; ++i) {
+    bool due = false;
+    client.Pause();
+    event_base_once(
+        loop_.base(), -1, EV_TIMEOUT,
+        [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; }, &due, &pace);
+    ASSERT_TRUE(loop_.RunUntil([&] { return due; }));
+    client.Resume();
+    event_base_loop(loop_.base(), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  }
+  Response response;
+  ASSERT_TRUE(client.Receive(&response));
+  EXPECT_EQ(response.body.size(), big.size());
+  // Then silence counts again.
+  EXPECT_TRUE(client.WaitClosed());
 }
 
 TEST_F(LimitsTest, SlowHandlerIsNotTimedOut) {
@@ -378,6 +451,59 @@ TEST_F(NewRequestTest, EachMayFreeTheConnection) {
     EXPECT_TRUE(client.WaitClosed()) << where;
   }
   EXPECT_EQ(called_, 0);
+}
+
+TEST_F(NewRequestTest, HeadMayBeAnsweredAndTheRequestFreed) {
+  evhttp_set_newreqcb(
+      server_.http(),
+      [](evhttp_request *req, void *) {
+        evhttp_request_set_header_cb(req, [](evhttp_request *r, void *) {
+          evhttp_request_own(r);
+          Reply(r, "early");
+          evhttp_request_free(r);
+          return 0;
+        });
+        return 0;
+      },
+      nullptr);
+  EXPECT_EQ(AskOnce(PostRequest("/", "abc")).body, "early");
+  EXPECT_EQ(called_, 0);
+}
+
+TEST_F(NewRequestTest, ErrorCallbackMayFreeTheConnection) {
+  static evhttp_request *request;
+  timeval tv = Ms(100);
+  evhttp_set_timeout_tv(server_.http(), &tv);
+  evhttp_set_newreqcb(
+      server_.http(),
+      [](evhttp_request *req, void *) {
+        request = req;
+        evhttp_request_set_error_cb(req, [](evhttp_request_error, void *) {
+          evhttp_connection_free(evhttp_request_get_connection(request));
+        });
+        return 0;
+      },
+      nullptr);
+  for (const char *bytes : {"GET / HT", "GET \n"}) {
+    Client client(&loop_, server_.port());
+    client.Send(bytes);
+    EXPECT_TRUE(client.WaitClosed());
+  }
+}
+
+TEST_F(LimitsTest, RefusalPageMayFreeTheConnection) {
+  evhttp_set_max_connections(server_.http(), 1);
+  evhttp_set_errorcb(
+      server_.http(),
+      [](evhttp_request *req, evbuffer *, int, const char *, void *) {
+        evhttp_connection_free(evhttp_request_get_connection(req));
+        return 0;
+      },
+      nullptr);
+  Client first(&loop_, server_.port());
+  loop_.Settle();
+  Client second(&loop_, server_.port());
+  EXPECT_TRUE(second.WaitClosed());
 }
 
 // ---- Other settings of strata's or of libevent 2.2 ----

@@ -218,6 +218,77 @@ TEST_F(PipelineTest, UnwantedInputIsBounded) {
   }
 }
 
+TEST_F(PipelineTest, InputOfAFloodIsBounded) {
+  // Short requests come in faster than a turn's budget of them is served.
+  if (OnLibevent()) return;  // It reads on all the same.
+  const int count = 50000;
+  size_t max_input = 0;
+  server_.OnAny([&](evhttp_request *req) {
+    evhttp_connection *evcon = evhttp_request_get_connection(req);
+    evbuffer *input = bufferevent_get_input(evhttp_connection_get_bufferevent(evcon));
+    max_input = std::max(max_input, evbuffer_get_length(input));
+    evhttp_send_reply(req, 204, nullptr, nullptr);
+  });
+  Client client(&loop_, server_.port());
+  std::string requests;
+  for (int i = 0; i < count; ++i) requests += "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  client.Send(requests);
+  size_t reply_len = 0;
+  ASSERT_TRUE(loop_.RunUntil([&] {
+    if (!reply_len && client.received_in_all()) reply_len = client.received().find("\r\n\r\n") + 4;
+    return reply_len && client.received_in_all() == count * reply_len;
+  }));
+  EXPECT_LT(max_input, 200u * 1024);
+}
+
+TEST_F(PipelineTest, UnwrittenRepliesAreBounded) {
+  // Small as the replies are: what is kept for their completion callbacks is not.
+  if (OnLibevent()) return;  // It answers one at a time.
+  static int waiting, max_waiting;
+  waiting = max_waiting = 0;
+  server_.OnAny([&](evhttp_request *req) {
+    max_waiting = std::max(max_waiting, ++waiting);
+    evhttp_request_set_on_complete_cb(
+        req, [](evhttp_request *, void *) { waiting--; }, nullptr);
+    evhttp_send_reply(req, 204, nullptr, nullptr);
+  });
+  const int count = 30000;
+  Client client(&loop_, server_.port(), 4096);
+  client.Pause();
+  client.Send(Gets(0, count));
+  for (int last = -1, i = 0; i < 50 || last != max_waiting; ++i) {
+    last = max_waiting;
+    loop_.Settle();
+  }
+  EXPECT_LE(max_waiting, 100);
+  client.Resume();
+  client.Shutdown();
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_EQ(waiting, 0);
+}
+
+TEST_F(PipelineTest, HalfClosedWithALateReplyOwed) {
+  // The earlier reply is not lost; the late one has nobody to go to.
+  if (OnLibevent()) return;
+  evhttp_request *held = nullptr;
+  server_.OnAny([&](evhttp_request *req) {
+    if (evhttp_request_get_uri(req) == std::string("/0"))
+      Reply(req, "first");
+    else
+      held = req;
+  });
+  Client client(&loop_, server_.port());
+  client.Send(Gets(0, 2));
+  client.Shutdown();
+  Response response;
+  ASSERT_TRUE(client.Receive(&response));
+  EXPECT_EQ(response.body, "first");
+  EXPECT_TRUE(client.WaitClosed());
+  ASSERT_NE(held, nullptr);
+  EXPECT_EQ(evhttp_request_get_connection(held), nullptr);
+  Reply(held, "late");
+}
+
 TEST_F(PipelineTest, HalfClosedAfterManyRequests) {
   if (OnLibevent()) return;  // It drops the connection when it sees the end.
   EchoUri();

@@ -53,8 +53,12 @@ static void refuse_result(struct evhttp_connection *evcon, enum evhttp_parse_res
  * nor answered. */
 static int may_go_on(struct evhttp_connection *evcon, int result) {
   if (evcon->dead || evcon->broken) return 0;
-  if (result < 0) evhttp_connection_free(evcon);
-  return result >= 0 && !evcon->request->pub.userdone;
+  if (result < 0) {
+    evhttp_connection_free(evcon);
+    return 0;
+  }
+  /* There is none when the user has answered and freed it. */
+  return evcon->request && !evcon->request->pub.userdone;
 }
 
 static int call_newreqcb(struct evhttp_connection *evcon) {
@@ -142,7 +146,8 @@ static enum evhttp_parse_result judge_head(struct evhttp_connection *evcon, cons
   result = evhttp_request_framing(parser, data, &request->framing);
   if (result != EVHTTP_PARSE_DONE || request->framing.content_length <= evcon->limits.body_len)
     return result;
-  if (!evcon->linger_flag) return EVHTTP_PARSE_BODY_TOO_LARGE;
+  /* Nothing is to be read from a client that asks before it sends. */
+  if (!evcon->linger_flag || request->framing.expect_continue) return EVHTTP_PARSE_BODY_TOO_LARGE;
   request->discard_body = 1;
   return EVHTTP_PARSE_DONE;
 }
@@ -203,8 +208,7 @@ static int accept_head(struct evhttp_connection *evcon, const char *data) {
 static int read_head(struct evhttp_connection *evcon) {
   enum evhttp_parse_result result;
   const char *data;
-  if (evbuffer_get_length(bufferevent_get_output(evcon->bufev)) > STRATA_HTTP_OUTPUT_HIGH) return 0;
-  if (evbuffer_get_length(input_of(evcon)) == 0) return 0;
+  if (strata_http_connection_is_full(evcon)) return 0;
   if (!begin_request(evcon)) return 1;
   result = parse_head(evcon, &data);
   if (result == EVHTTP_PARSE_PARTIAL) return 0;

@@ -6,6 +6,7 @@
 #include "http/connection.h"
 #include "http/headers.h"
 #include "http/reply.h"
+#include "http/scan.h"
 #include "http/server.h"
 #include "http/status.h"
 #include "util/log.h"
@@ -41,16 +42,16 @@ static const char **head_slot(struct head *head, const struct evkeyval *field) {
   size_t len = strlen(field->key);
   switch (len) {
     case 4:
-      return strata_http_name_equals(field->key, len, "date") ? &head->date : NULL;
+      return strata_http_equal_nocase(field->key, len, "date") ? &head->date : NULL;
     case 10:
-      return strata_http_name_equals(field->key, len, "connection") ? &head->connection : NULL;
+      return strata_http_equal_nocase(field->key, len, "connection") ? &head->connection : NULL;
     case 12:
-      return strata_http_name_equals(field->key, len, "content-type") ? &head->content_type : NULL;
+      return strata_http_equal_nocase(field->key, len, "content-type") ? &head->content_type : NULL;
     case 14:
-      return strata_http_name_equals(field->key, len, "content-length") ? &head->content_length
-                                                                        : NULL;
+      return strata_http_equal_nocase(field->key, len, "content-length") ? &head->content_length
+                                                                         : NULL;
     case 17:
-      return strata_http_name_equals(field->key, len, "transfer-encoding")
+      return strata_http_equal_nocase(field->key, len, "transfer-encoding")
                  ? &head->transfer_encoding
                  : NULL;
     default:
@@ -79,6 +80,13 @@ int strata_http_reply_has_body(const struct strata_http_request *request, int co
   return code >= 200 && code != 204 && code != 304 && request->pub.type != EVHTTP_REQ_HEAD;
 }
 
+/* What follows the head is not HTTP: the interim statuses announce another reply or protocol, and
+ * after CONNECT comes the tunnel (RFC 9110 15.2, 9.3.6). */
+static int leaves_http(const struct head *head) {
+  int code = head->reply->code;
+  return code < 200 || (code < 300 && head->request->pub.type == EVHTTP_REQ_CONNECT);
+}
+
 static int parse_length(const char *text, uint64_t *out_length) {
   uint64_t length = 0;
   if (!text || !*text) return 0;
@@ -93,7 +101,7 @@ static int parse_length(const char *text, uint64_t *out_length) {
 /* A Content-Length without a body says what a GET would get (RFC 9110 8.6). */
 static void delimit_bodiless(struct head *head) {
   const struct strata_http_reply *reply = head->reply;
-  if (reply->code < 200 || reply->code == 204) return;
+  if (reply->code == 204) return;
   if (parse_length(head->content_length, &head->length)) {
     head->delimiter = DELIMIT_LENGTH;
   } else if (reply->code != 304 && !reply->streamed && reply->body_len) {
@@ -116,11 +124,20 @@ static void delimit_streamed(struct head *head) {
   }
 }
 
+/* Whether the coding applied last is chunked, which says where the body ends. */
+static int ends_chunked(const char *codings) {
+  const char *comma = strrchr(codings, ',');
+  const char *last = comma ? comma + 1 : codings;
+  last += strspn(last, " \t");
+  return strata_http_equal_nocase(last, strcspn(last, " \t"), "chunked");
+}
+
 /* A Content-Length of the user's that disagrees with the body would make the rest of the
  * connection ambiguous: ours is sent instead. */
 static void delimit_whole(struct head *head) {
   if (head->transfer_encoding && head->request->pub.minor >= 1) {
     head->delimiter = DELIMIT_OWN_CODING;
+    if (!ends_chunked(head->transfer_encoding)) head->request->close_after = 1;
   } else {
     head->delimiter = DELIMIT_LENGTH;
     head->length = head->reply->body_len;
@@ -128,6 +145,7 @@ static void delimit_whole(struct head *head) {
 }
 
 static void head_delimit(struct head *head) {
+  if (leaves_http(head)) return;
   if (!strata_http_reply_has_body(head->request, head->reply->code))
     delimit_bodiless(head);
   else if (head->reply->streamed)
@@ -141,7 +159,9 @@ static void head_persist(struct head *head) {
   /* A reply that overtakes the request's body leaves no way to find the next request. */
   if (request->pub.evcon->state != STRATA_HTTP_HANDLER || !request->framing.keep_alive)
     request->close_after = 1;
-  if (request->close_after) {
+  if (leaves_http(head)) {
+    request->close_after = 1;
+  } else if (request->close_after) {
     if (!head->connection || !strata_http_value_lists(head->connection, "close"))
       head->persistence = "close";
   } else if (request->pub.minor == 0 && !head->connection) {

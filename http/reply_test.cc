@@ -157,6 +157,70 @@ TEST_F(ReplyTest, BodyOf304IsDropped) {
   EXPECT_EQ(client_->Get(GetRequest("/")).status, 304);
 }
 
+TEST_F(ReplyTest, InterimStatusEndsTheConnection) {
+  // The client still waits for the reply proper, and would take the next one for it.
+  if (OnLibevent()) return;
+  for (int code : {100, 101, 103}) {
+    Response response =
+        Ask([code](evhttp_request *req) { Reply(req, "dropped", code, nullptr); }, GetRequest("/"));
+    EXPECT_EQ(response.status, code);
+    EXPECT_EQ(response.Field("Content-Length"), nullptr);
+    EXPECT_EQ(response.Field("Connection"), nullptr);
+    EXPECT_TRUE(client_->WaitClosed());
+    EXPECT_EQ(client_->received(), "");
+  }
+}
+
+TEST_F(ReplyTest, TunnelHasNoFraming) {
+  // RFC 9110 9.3.6: neither Content-Length nor Transfer-Encoding with 2xx to CONNECT.
+  if (OnLibevent()) return;
+  evhttp_set_allowed_methods(server_.http(), EVHTTP_REQ_CONNECT);
+  for (bool streamed : {false, true}) {
+    server_.OnAny([streamed](evhttp_request *req) {
+      AddHeader(req, "Content-Length", "7");
+      if (!streamed) {
+        Reply(req, "tunnel");
+        return;
+      }
+      evhttp_send_reply_start(req, 200, "OK");
+      SendChunk(req, "tun");
+      SendChunk(req, "nel");
+      evhttp_send_reply_end(req);
+    });
+    Client client(&loop_, server_.port());
+    client.Send("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n" + GetRequest("/smuggled"));
+    client.Shutdown();
+    EXPECT_TRUE(client.WaitClosed());
+    const std::string &all = client.received();
+    EXPECT_EQ(all.find("HTTP/1.1 200 OK\r\n"), 0u);
+    EXPECT_EQ(all.find("Content-Length"), std::string::npos);
+    EXPECT_EQ(all.find("Transfer-Encoding"), std::string::npos);
+    EXPECT_EQ(all.substr(all.find("\r\n\r\n")), "\r\n\r\ntunnel");
+  }
+}
+
+TEST_F(ReplyTest, CodingOfTheUsersOwn) {
+  if (OnLibevent()) return;
+  Response response = Ask(
+      [](evhttp_request *req) {
+        AddHeader(req, "Transfer-Encoding", "Chunked");
+        Reply(req, "1\r\nx\r\n0\r\n\r\n");
+      },
+      GetRequest("/"));
+  EXPECT_EQ(response.body, "x");
+  EXPECT_EQ(response.Field("Content-Length"), nullptr);
+  EXPECT_EQ(client_->Get(GetRequest("/")).body, "x");
+  // RFC 9112 6.3: without chunked as the last one, the body ends with the connection.
+  server_.OnAny([](evhttp_request *req) {
+    AddHeader(req, "Transfer-Encoding", "chunked, gzip");
+    Reply(req, "zipped");
+  });
+  response = client_->Get(GetRequest("/"));
+  EXPECT_EQ(response.body, "zipped");
+  EXPECT_EQ(response.Value("Connection"), "close");
+  EXPECT_TRUE(client_->WaitClosed());
+}
+
 TEST_F(ReplyTest, WrongContentLengthIsCorrected) {
   // libevent sends what it was told, and so the client misreads the next reply.
   if (OnLibevent()) return;

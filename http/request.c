@@ -4,11 +4,11 @@
 
 #include <event2/buffer.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/connection.h"
 #include "http/headers.h"
 #include "http/server.h"
-#include "http/status.h"
-#include "util/log.h"
+#include "http/uri.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -43,7 +43,7 @@ static void request_reset(struct strata_http_request *request) {
   pub->on_complete_cb_arg = NULL;
   request->path = NULL;
   request->path_len = 0;
-  request->head_deadline_ns = 0;
+  request->head_deadline_ns = request->body_start_ns = 0;
   request->discard_body = request->dispatched = request->started = request->close_after = 0;
   request->completing = request->has_length = request->reason_is_own = 0;
   request->body_left = 0;
@@ -96,10 +96,21 @@ struct evhttp_request *evhttp_request_new(void (*cb)(struct evhttp_request *, vo
 
 /* ---- The pool ---- */
 
+/* Whether a buffer is still as evbuffer_new() makes it but for its bytes: callbacks and settings
+ * that a user gave it are meant for one request. */
+static int is_plain(const struct evbuffer *buffer) {
+  return !buffer->callbacks && !buffer->deferred && !buffer->lock && !buffer->flags &&
+         !buffer->front_frozen && !buffer->back_frozen && buffer->num_refs == 1;
+}
+
+static int is_poolable(const struct strata_http_request *request, const struct evhttp *http) {
+  return http->pool.num_requests < MAX_POOLED && request->block_len <= MAX_POOLED_BLOCK_LEN &&
+         request->num_fields == http->limits.num_fields && is_plain(request->pub.input_buffer) &&
+         is_plain(request->pub.output_buffer);
+}
+
 static int request_pool(struct strata_http_request *request, struct evhttp *http) {
-  if (!http || http->pool.num_requests >= MAX_POOLED) return 0;
-  if (request->block_len > MAX_POOLED_BLOCK_LEN || request->num_fields != http->limits.num_fields)
-    return 0;
+  if (!http || !is_poolable(request, http)) return 0;
   request_empty(request);
   if (evbuffer_get_length(request->pub.input_buffer))
     evbuffer_drain(request->pub.input_buffer, evbuffer_get_length(request->pub.input_buffer));
@@ -249,6 +260,14 @@ struct evhttp_connection *evhttp_request_get_connection(struct evhttp_request *r
 
 const char *evhttp_request_get_uri(const struct evhttp_request *req) {
   return req->uri;
+}
+
+const struct evhttp_uri *evhttp_request_get_evhttp_uri(const struct evhttp_request *req) {
+  /* The members that are caches are not part of what const promises. */
+  struct strata_http_request *request = strata_http_request_of((struct evhttp_request *)req);
+  if (!req->uri_elems && req->uri)
+    request->pub.uri_elems = strata_http_uri_parse_target(req->uri, request->framing.target_form);
+  return req->uri_elems;
 }
 
 enum evhttp_cmd_type evhttp_request_get_command(const struct evhttp_request *req) {

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/escape.h"
 #include "util/memory.h"
 
 /* Paths are the program's own, so a hash without a secret will do (FNV-1a). */
@@ -18,29 +19,14 @@ static uint32_t hash_bytes(const char *bytes, size_t len) {
   return hash;
 }
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-/* The byte at *at, decoded; moves *at behind it. A '%' without two hex digits stands for itself. */
-static unsigned char next_decoded(const char **at, const char *end) {
-  const char *c = *at;
-  int high, low;
-  if (*c == '%' && end - c > 2 && (high = hex_value(c[1])) >= 0 && (low = hex_value(c[2])) >= 0) {
-    *at = c + 3;
-    return (unsigned char)(high * 16 + low);
-  }
-  *at = c + 1;
-  return (unsigned char)*c;
-}
-
 static uint32_t hash_encoded(const char *path, size_t path_len) {
   const char *end = path + path_len;
   uint32_t hash = HASH_SEED;
-  while (path < end) hash = hash_byte(hash, next_decoded(&path, end));
+  while (path < end) {
+    char byte;
+    path += strata_http_decode_byte(path, (size_t)(end - path), &byte);
+    hash = hash_byte(hash, (unsigned char)byte);
+  }
   return hash;
 }
 
@@ -49,7 +35,9 @@ static int equals_encoded(const struct strata_http_route *route, const char *pat
   const char *end = path + path_len;
   size_t i;
   for (i = 0; i < route->path_len && path < end; i++) {
-    if ((unsigned char)route->path[i] != next_decoded(&path, end)) return 0;
+    char byte;
+    path += strata_http_decode_byte(path, (size_t)(end - path), &byte);
+    if (route->path[i] != byte) return 0;
   }
   return i == route->path_len && path == end;
 }

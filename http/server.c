@@ -2,6 +2,8 @@
 
 #include <limits.h>
 
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <event2/http_compat.h>
 
 #include "http/connection.h"
@@ -19,6 +21,7 @@ static void server_defaults(struct evhttp *http) {
   http->limits.num_fields = STRATA_HTTP_DEFAULT_FIELDS;
   http->limits.body_len = STRATA_HTTP_DEFAULT_BODY_LEN;
   http->max_connections = STRATA_HTTP_DEFAULT_CONNECTIONS;
+  http->timeouts.min_body_rate = STRATA_HTTP_DEFAULT_MIN_BODY_RATE;
   http->allowed_methods =
       EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE;
   http->default_content_type = default_type;
@@ -26,10 +29,26 @@ static void server_defaults(struct evhttp *http) {
   evhttp_set_header_deadline_tv(http, NULL);
 }
 
+static void ignore(evutil_socket_t fd, short what, void *arg) {
+  (void)fd;
+  (void)what;
+  (void)arg;
+}
+
+/* The base that event_init() made: what an event gets that names none. NULL when there is none. */
+static struct event_base *current_base(void) {
+  struct event probe;
+  struct event_base *base;
+  event_assign(&probe, NULL, -1, 0, ignore, NULL);
+  base = event_get_base(&probe);
+  event_debug_unassign(&probe);
+  return base;
+}
+
 struct evhttp *evhttp_new(struct event_base *base) {
   struct evhttp *http = strata_calloc(1, sizeof(*http));
   if (!http) return NULL;
-  http->base = base;
+  http->base = base ? base : current_base();
   EV_TAILQ_INIT(&http->vhosts);
   EV_TAILQ_INIT(&http->aliases);
   EV_TAILQ_INIT(&http->sockets);
@@ -39,7 +58,7 @@ struct evhttp *evhttp_new(struct event_base *base) {
 }
 
 struct evhttp *evhttp_start(const char *address, ev_uint16_t port) {
-  struct evhttp *http = evhttp_new(NULL);
+  struct evhttp *http = current_base() ? evhttp_new(NULL) : NULL;
   if (!http) return NULL;
   if (evhttp_bind_socket(http, address, port) == 0) return http;
   evhttp_free(http);
@@ -50,8 +69,7 @@ void evhttp_free(struct evhttp *http) {
   if (http->parent) evhttp_remove_virtual_host(http->parent, http);
   while (!EV_TAILQ_EMPTY(&http->sockets))
     evhttp_del_accept_socket(http, EV_TAILQ_FIRST(&http->sockets));
-  while (!EV_TAILQ_EMPTY(&http->connections))
-    evhttp_connection_free(EV_TAILQ_FIRST(&http->connections));
+  strata_http_connections_free(http);
   strata_http_request_pool_clear(&http->pool);
   strata_http_vhosts_clear(http);
   strata_http_routes_clear(&http->routes);
@@ -164,6 +182,11 @@ void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv
   struct timeval usual = {STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S, 0};
   int64_t ns = strata_timeval_to_ns(tv ? tv : &usual);
   http->timeouts.head_ns = ns ? ns : INT64_MAX;
+}
+
+void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second) {
+  http->timeouts.min_body_rate =
+      bytes_per_second < UINT32_MAX ? (uint32_t)bytes_per_second : UINT32_MAX;
 }
 
 int evhttp_set_flags(struct evhttp *http, int flags) {

@@ -18,6 +18,7 @@ enum {
   STRATA_HTTP_DEFAULT_CONNECTIONS = 32768,
   STRATA_HTTP_DEFAULT_TIMEOUT_S = 50,
   STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S = 30,
+  STRATA_HTTP_DEFAULT_MIN_BODY_RATE = 512,
 };
 
 /* Sizes that a request may have. */
@@ -31,7 +32,8 @@ struct strata_http_limits {
 struct strata_http_timeouts {
   int64_t read_ns;
   int64_t write_ns;
-  int64_t head_ns; /* Of a whole head; INT64_MAX for none. */
+  int64_t head_ns;        /* Of a whole head; INT64_MAX for none. */
+  uint32_t min_body_rate; /* Bytes a second; 0 for none. */
 };
 
 /* A listening socket of a server; owned by it. */

@@ -2,6 +2,8 @@
 
 #include "http/http_testing.h"
 
+#include <event2/event_compat.h>
+#include <event2/http_compat.h>
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
@@ -241,6 +243,31 @@ TEST_F(ServerTest, OtherExpectationsFail) {
   EXPECT_EQ(response.status, 417);
 }
 
+TEST_F(ServerTest, ContinueIsNotSentWithoutNeed) {
+  // RFC 9110 10.1.1: not without a body, not when some of it has come, not to HTTP/1.0.
+  server_.OnAny([](evhttp_request *req) { Reply(req, BodyOf(req)); });
+  const std::string expect = "Host: a\r\nExpect: 100-continue\r\n";
+  for (const std::string &request :
+       {"GET / HTTP/1.1\r\n" + expect + "\r\n",
+        "POST / HTTP/1.1\r\n" + expect + "Content-Length: 0\r\n\r\n",
+        "POST / HTTP/1.1\r\n" + expect + "Content-Length: 3\r\n\r\na"}) {
+    Client client(&loop_, server_.port());
+    client.Send(request);
+    loop_.Settle();
+    EXPECT_EQ(client.received().find("100"), std::string::npos) << request;
+    client.Send("bc");
+    Response response;
+    ASSERT_TRUE(client.Receive(&response));
+    EXPECT_EQ(response.status, 200) << request;
+  }
+  if (OnLibevent()) return;  // It sends one.
+  Client client(&loop_, server_.port());
+  client.Send("POST / HTTP/1.0\r\n" + expect + "Content-Length: 3\r\n\r\n");
+  loop_.Settle();
+  EXPECT_EQ(client.received(), "");
+  EXPECT_EQ(client.Get("abc").body, "abc");
+}
+
 TEST_F(ServerTest, ConnectionPersists) {
   int count = 0;
   evhttp_connection *seen = nullptr;
@@ -351,6 +378,16 @@ TEST_F(ServerTest, SocketsAreBoundInEveryWay) {
   ASSERT_NE(evhttp_bind_listener(http, listener), nullptr);
   Client to_fourth(&loop_, Server::PortOf(evconnlistener_get_fd(listener)));
   EXPECT_EQ(to_fourth.Get(GetRequest("/")).body, "x");
+}
+
+TEST_F(ServerTest, StartedOnTheCurrentBase) {
+  event_base *base = event_init();
+  ASSERT_NE(base, nullptr);
+  evhttp *http = evhttp_start("127.0.0.1", 0);
+  EXPECT_NE(http, nullptr);
+  if (http) evhttp_free(http);
+  EXPECT_EQ(evhttp_start("999.1.1.1", 0), nullptr);
+  event_base_free(base);
 }
 
 TEST_F(ServerTest, BindFailsOnATakenPort) {

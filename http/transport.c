@@ -22,6 +22,11 @@ int strata_http_transport_shutdown_write(evutil_socket_t fd) {
   return shutdown(fd, SHUT_WR) == 0 ? 0 : -1;
 }
 
+int strata_http_transport_peer_address(evutil_socket_t fd, struct sockaddr_storage *out_address) {
+  socklen_t len = sizeof(*out_address);
+  return getpeername(fd, (struct sockaddr *)out_address, &len) == 0 ? 0 : -1;
+}
+
 #ifndef _WIN32
 static void local_peer(const struct sockaddr *addr, char *out_text, size_t size) {
   const struct sockaddr_un *local = (const struct sockaddr_un *)(const void *)addr;

@@ -5,6 +5,8 @@
 
 #include <event2/util.h>
 
+struct sockaddr_storage;
+
 /* What the server asks of the socket below its bufferevents: the place for what differs between
  * platforms. */
 
@@ -14,6 +16,9 @@ void strata_http_transport_no_delay(evutil_socket_t fd);
 
 /* Tells the peer that nothing more will be sent (shutdown(2)). 0, or -1 on error. */
 int strata_http_transport_shutdown_write(evutil_socket_t fd);
+
+/* Stores the peer's address (getpeername(2)). 0, or -1 on error. */
+int strata_http_transport_peer_address(evutil_socket_t fd, struct sockaddr_storage *out_address);
 
 /* Writes the text form of an address, for a local socket its path; empty when there is none. */
 void strata_http_transport_peer(const struct sockaddr *addr, char *out_text, size_t size,

@@ -24,7 +24,7 @@ struct access_log;
 /* Appends to the file `path`, or to standard output for NULL. Returns NULL with errno. */
 struct access_log *access_log_new(struct event_base *base, const char *path);
 
-/* Writes out what is buffered. The log must outlive nothing but its lines; NULL is allowed. */
+/* Writes out what is buffered. No line of the log may be left; NULL is allowed. */
 void access_log_free(struct access_log *log);
 
 /* What the log will say about one request: a copy, since the request may be gone by then. */

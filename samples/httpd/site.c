@@ -235,8 +235,10 @@ static int send_document(struct site *site, struct evhttp_request *req,
 static int answer(struct site *site, struct evhttp_request *req) {
   enum evhttp_cmd_type method = evhttp_request_get_command(req);
   if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) return HTTP_BADMETHOD;
+  const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+  if (uri == NULL) return HTTP_INTERNAL; /* out of memory */
   struct request_path path;
-  int result = request_path_parse(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)), &path);
+  int result = request_path_parse(evhttp_uri_get_path(uri), &path);
   if (result != 0) return result;
   result = send_document(site, req, &path);
   request_path_clear(&path);

@@ -24,6 +24,7 @@
  * | connections                    | 32,768     | evhttp_set_max_connections        |
  * | silence of the client          | 50 s       | evhttp_set_timeout                |
  * | first byte of a head to last   | 30 s       | evhttp_set_header_deadline_tv     |
+ * | rate of a body                 | 512 byte/s | evhttp_set_min_body_rate          |
  */
 
 #include <event2/util.h>
@@ -98,8 +99,9 @@ enum evhttp_request_error {
 
 /* ---- The server ---- */
 
-/** Makes a server. It serves nothing until it has a socket and callbacks. Freed by evhttp_free(),
- * or by the server that it became a virtual host of. NULL when out of memory. */
+/** Makes a server on a base (NULL: the one that event_init() made; a virtual host needs none). It
+ * serves nothing until it has a socket and callbacks. Freed by evhttp_free(), or by the server that
+ * it became a virtual host of. NULL when out of memory. */
 EVENT2_EXPORT_SYMBOL
 struct evhttp *evhttp_new(struct event_base *base);
 
@@ -156,7 +158,8 @@ EVENT2_EXPORT_SYMBOL
 void evhttp_del_accept_socket(struct evhttp *http, struct evhttp_bound_socket *bound_socket);
 
 /** Sets how the bufferevent of a connection is made (for TLS, say): `cb` returns one without a
- * descriptor and with BEV_OPT_CLOSE_ON_FREE, or NULL for the server to make its own. */
+ * descriptor and with BEV_OPT_CLOSE_ON_FREE, or NULL for the server to make its own. It may not
+ * free the server. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_bevcb(struct evhttp *http, struct bufferevent *(*cb)(struct event_base *, void *),
                       void *arg);
@@ -255,7 +258,8 @@ int evhttp_remove_server_alias(struct evhttp *http, const char *alias);
 
 /** Sets how long a connection may make no progress, in reading a request, in waiting for the next
  * one, and in writing: seconds; 0 or less: the default of 50. For connections accepted from now
- * on. Waiting for a callback's reply is not limited. */
+ * on. Waiting for a callback's reply is not limited; while the client has replies to take, only
+ * writing is. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_timeout(struct evhttp *http, int timeout_in_secs);
 /** As evhttp_set_timeout(); NULL or zero: the default. */
@@ -273,9 +277,17 @@ void evhttp_set_write_timeout_tv(struct evhttp *http, const struct timeval *tv);
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv);
 
-/** Server flag: the body of a request that is too large is read and thrown away before the
- * refusal is sent, for clients that do not look at the reply before they have sent everything.
- * Without it the refusal is sent at once, and a bounded rest is thrown away. */
+/** Sets the least rate of a request's body, in bytes a second, over all of the body; the read
+ * timeout comes on top. So a body of n bytes is complete after n / rate seconds and one timeout, or
+ * is answered with 408, however it trickles in. 0: none, for clients that send as things happen.
+ * Default: 512. For connections accepted from now on. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second);
+
+/** Server flag: the body of a request that is too large is read and thrown away, all of it, before
+ * the refusal is sent, for clients that do not look at the reply before they have sent everything
+ * (one that expects 100-continue is refused at once). Without it the refusal is sent at once, and a
+ * bounded rest is thrown away. */
 #define EVHTTP_SERVER_LINGERING_CLOSE 0x0001
 /** Sets the server's flags. 0, or nonzero when a flag is unknown. */
 EVENT2_EXPORT_SYMBOL
@@ -285,7 +297,9 @@ int evhttp_set_flags(struct evhttp *http, int flags);
  *
  * The library adds Date, Content-Length or Transfer-Encoding, Connection and Content-Type where
  * the reply needs them and the output headers lack them. Replies to HEAD and those with status
- * 1xx, 204 or 304 are sent without their body. A request whose connection is gone (its
+ * 1xx, 204 or 304 are sent without their body. What follows a reply with status 1xx, or 2xx to
+ * CONNECT, is not HTTP: such a reply has no Content-Length or Transfer-Encoding, and completing it
+ * closes the connection. A request whose connection is gone (its
  * evhttp_request_get_connection() is NULL) may be replied to: the reply is dropped.
  *
  * The request is valid until the callback that completed the reply returns, later only when the

@@ -5,7 +5,7 @@
  *
  * The inside of struct evhttp_request, for programs that read its fields. Its layout is libevent
  * 2.1's. Prefer the accessors of event2/http.h: fields are for reading, and some are filled in
- * only when their accessor is called (uri_elems, host_cache).
+ * only when their accessor is called (uri_elems).
  */
 
 #include <event2/callback_struct.h>
@@ -42,7 +42,7 @@ struct evhttp_request {
   char *remote_host;
   ev_uint16_t remote_port;
 
-  /** What evhttp_request_get_host() found; NULL before its first call. */
+  /** What evhttp_request_get_host() returns. */
   char *host_cache;
 
   enum evhttp_request_kind kind;
