@@ -32,8 +32,8 @@ void event_active_locked(struct event *event, int result, short num_calls);
  * how many callbacks of the user's were run. */
 int event_active_queues_run(struct event_base *base);
 
-/* Waits until `event` is not the one that another thread is running, releasing the lock meanwhile.
- * False when there was nothing to wait for. */
+/* Waits until `event`, whose callback is running, is not the one that another thread is running,
+ * releasing the lock meanwhile. False when there was nothing to wait for. */
 bool event_wait_while_running(struct event_base *base, const struct event *event);
 
 /* Queues the finaliser of an event that was taken out of everything. */

@@ -9,6 +9,7 @@
 #include "loop/event_internal.h"
 #include "loop/once.h"
 #include "loop/timeouts.h"
+#include "loop/watch.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -16,24 +17,6 @@
 
 /* How long a difference between the clocks may be used before it is looked at again. */
 #define WALL_OFFSET_LIFETIME_NS (5 * STRATA_NS_PER_SECOND)
-
-static void notify_if_out_of_work(struct event_base *base) {
-  if (!event_base_has_work(base)) event_base_notify(base);
-}
-
-void event_base_count_added(struct event_base *base, int by) {
-  event_counter_add(&base->added, by);
-  if (by < 0) notify_if_out_of_work(base);
-}
-
-void event_base_add_virtual(struct event_base *base, int by) {
-  event_counter_add(&base->virtual_count, by);
-  if (by < 0) notify_if_out_of_work(base);
-}
-
-void event_base_notify(struct event_base *base) {
-  if (base->may_be_waiting && event_base_runs_elsewhere(base)) event_base_wakeup_send(base);
-}
 
 /* Wall clock minus loop clock, looked at every few seconds. */
 static int64_t wall_offset_ns(struct event_base *base) {
@@ -213,6 +196,7 @@ static void base_free(struct event_base *base, bool run_finalizers) {
   }
   for (int i = 0; i < base->attachments.num_entries; i++)
     base->attachments.entries[i].release(base->attachments.entries[i].data);
+  event_watchers_free_all(base);
   event_timeouts_free_all(base);
   event_fd_map_clear(&base->fds);
   if (base->active) strata_free(base->active);

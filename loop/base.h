@@ -27,6 +27,7 @@ struct active_queue {
 
 struct common_timeout;
 struct event_once;
+struct event_watchers;
 
 /* How many of something there are, and the most there have been since the last reset. */
 struct event_counter {
@@ -57,6 +58,7 @@ struct event_base {
   struct common_timeout **common_timeouts;
   int num_common_timeouts;
   struct event_once *once_events;
+  struct event_watchers *watchers; /* NULL until there was one */
 
   int64_t cached_now_ns;  /* 0: read the clock */
   int64_t wall_offset_ns; /* wall clock minus loop clock, when it was last looked at */
@@ -95,13 +97,19 @@ static inline bool event_base_runs_elsewhere(const struct event_base *base) {
   return base->running_loop && !event_base_in_loop_thread(base);
 }
 
+/* Reads the base's clock, not the cache. Base lock held. */
+int64_t event_base_clock_ns(struct event_base *base);
 /* The time on the base's clock, cached while callbacks run. Base lock held. */
-int64_t event_base_now_ns(struct event_base *base);
+static inline int64_t event_base_now_ns(struct event_base *base) {
+  return base->cached_now_ns ? base->cached_now_ns : event_base_clock_ns(base);
+}
 /* The wall-clock time (since 1970) of a time on the base's clock. Base lock held. */
 int64_t event_base_wall_ns(struct event_base *base, int64_t loop_ns);
 /* Wakes the loop if another thread is, or is about to be, waiting in the backend. Base lock held.
  */
-void event_base_notify(struct event_base *base);
+static inline void event_base_notify(struct event_base *base) {
+  if (base->may_be_waiting && event_base_runs_elsewhere(base)) event_base_wakeup_send(base);
+}
 
 static inline void event_counter_add(struct event_counter *counter, int by) {
   counter->now += by;
@@ -114,9 +122,15 @@ static inline bool event_base_has_work(const struct event_base *base) {
 }
 /* Adds to the count of pending and active events; a loop that waits for none any more is woken, so
  * that it ends. Base lock held. */
-void event_base_count_added(struct event_base *base, int by);
+static inline void event_base_count_added(struct event_base *base, int by) {
+  event_counter_add(&base->added, by);
+  if (by < 0 && !event_base_has_work(base)) event_base_notify(base);
+}
 /* Something that keeps the loop going without being an event: a pending operation, a source that
  * wants something. Base lock held. */
-void event_base_add_virtual(struct event_base *base, int by);
+static inline void event_base_add_virtual(struct event_base *base, int by) {
+  event_counter_add(&base->virtual_count, by);
+  if (by < 0 && !event_base_has_work(base)) event_base_notify(base);
+}
 
 #endif

@@ -113,36 +113,34 @@ int event_priority_set(struct event *event, int priority) {
 
 /* --- Adding and deleting --- */
 
-void event_count_added(struct event *event, int by) {
-  if (event->ev_evcallback.evcb_flags & EVLIST_INTERNAL) return;
-  event_base_count_added(event->ev_base, by);
-}
-
 /* An event without a descriptor counts as added, and can time out or be activated by hand. */
 static int watches_nothing(const struct event *event) {
   return event->ev_fd < 0;
 }
 
-/* Starts watching the descriptor or signal, if the event has one and isn't watching yet. */
+/* Has a descriptor or signal, and isn't watching it yet. */
+static int must_insert(const struct event *event) {
+  return event->ev_events & (EV_READ | EV_WRITE | EV_CLOSED | EV_SIGNAL) &&
+         !(event->ev_evcallback.evcb_flags & EVLIST_INSERTED);
+}
+
+/* Starts watching. */
 static int insert(struct event *event) {
   struct event_base *base = event->ev_base;
-  if (event->ev_evcallback.evcb_flags & EVLIST_INSERTED) return 0;
-  int result;
-  if (event->ev_events & (EV_READ | EV_WRITE | EV_CLOSED))
-    result = watches_nothing(event) ? 0 : event_fd_map_add(base, event);
-  else if (event->ev_events & EV_SIGNAL)
+  int result = 0;
+  if (event->ev_events & EV_SIGNAL)
     result = event_signal_map_add(base, event);
-  else
-    return 0;
+  else if (!watches_nothing(event))
+    result = event_fd_map_add(base, event);
   if (result < 0) return -1;
   event->ev_evcallback.evcb_flags |= EVLIST_INSERTED;
   event_count_added(event, 1);
   return 0;
 }
 
+/* The opposite. */
 static void take_out(struct event *event) {
   struct event_base *base = event->ev_base;
-  if (!(event->ev_evcallback.evcb_flags & EVLIST_INSERTED)) return;
   if (event->ev_events & EV_SIGNAL)
     event_signal_map_remove(base, event);
   else if (!watches_nothing(event))
@@ -175,7 +173,7 @@ int event_add_locked(struct event *event, const struct timeval *timeout) {
   event_debug_assert_is_setup(event);
   if (event->ev_evcallback.evcb_flags & EVLIST_FINALIZING) return -1;
   if (timeout && event_timeouts_reserve(base) < 0) return -1;
-  if (insert(event) < 0) return -1;
+  if (must_insert(event) && insert(event) < 0) return -1;
   if (timeout) set_timeout(event, timeout);
   event_debug_note_add(event);
   return 0;
@@ -209,14 +207,16 @@ int event_remove_timer(struct event *event) {
 }
 
 static void withdraw(struct event *event) {
+  short flags = event->ev_evcallback.evcb_flags;
   stop_signal_calls(event);
-  event_timeouts_cancel(event);
-  event_active_queue_remove(event->ev_base, &event->ev_evcallback);
-  take_out(event);
+  if (flags & EVLIST_TIMEOUT) event_timeouts_cancel(event);
+  if (flags & EVLIST_ACTIVE) event_active_queue_remove(event->ev_base, &event->ev_evcallback);
+  if (flags & EVLIST_INSERTED) take_out(event);
   event_debug_note_del(event);
 }
 
 static bool must_wait(const struct event *event, enum event_del_blocking blocking) {
+  if (event->ev_base->running != event) return false;
   if (blocking == EVENT_DEL_AUTOBLOCK) return !(event->ev_events & EV_FINALIZE);
   return blocking == EVENT_DEL_BLOCK;
 }

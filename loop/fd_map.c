@@ -145,11 +145,22 @@ static int sync_source(struct event_base *base, evutil_socket_t fd, struct fd_sl
   return mask == slot->kernel_mask && !slot->was_unused ? 0 : tell_kernel(base, fd, slot, mask);
 }
 
-static void count_event(struct fd_slot *slot, const struct event *event, int by) {
-  if (event->ev_events & EV_READ) slot->num_read = (uint16_t)(slot->num_read + by);
-  if (event->ev_events & EV_WRITE) slot->num_write = (uint16_t)(slot->num_write + by);
-  if (event->ev_events & EV_CLOSED) slot->num_closed = (uint16_t)(slot->num_closed + by);
-  if (!(event->ev_events & EV_ET)) slot->num_level = (uint16_t)(slot->num_level + by);
+/* Whether the counter left 0 or came to it. */
+static inline bool count(uint16_t *counter, int by) {
+  bool was_zero = !*counter;
+  *counter = (uint16_t)(*counter + by);
+  return was_zero != !*counter;
+}
+
+/* Whether that can change what the kernel is asked for: wanted_mask() asks of each counter whether
+ * it is 0, and an event changes at least one. */
+static bool count_event(struct fd_slot *slot, const struct event *event, int by) {
+  bool matters = false;
+  if (event->ev_events & EV_READ) matters |= count(&slot->num_read, by);
+  if (event->ev_events & EV_WRITE) matters |= count(&slot->num_write, by);
+  if (event->ev_events & EV_CLOSED) matters |= count(&slot->num_closed, by);
+  if (!(event->ev_events & EV_ET)) matters |= count(&slot->num_level, by);
+  return matters;
 }
 
 static int is_full(const struct fd_slot *slot) {
@@ -168,9 +179,9 @@ int event_fd_map_add(struct event_base *base, struct event *event) {
     errno = EINVAL;
     return -1;
   }
-  count_event(slot, event, 1);
+  bool matters = count_event(slot, event, 1);
   EV_LIST_PUSH_FRONT(&slot->events, event, ev_.ev_io.ev_io_next);
-  if (sync_events(base, event->ev_fd, slot) == 0) return 0;
+  if (!matters || sync_events(base, event->ev_fd, slot) == 0) return 0;
   EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
   count_event(slot, event, -1);
   return -1;
@@ -179,9 +190,8 @@ int event_fd_map_add(struct event_base *base, struct event *event) {
 void event_fd_map_remove(struct event_base *base, struct event *event) {
   struct fd_slot *slot = event_fd_map_find(&base->fds, event->ev_fd);
   EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
-  count_event(slot, event, -1);
   /* Fails only to shrink an interest; what is reported beyond it finds no taker. */
-  (void)sync_events(base, event->ev_fd, slot);
+  if (count_event(slot, event, -1)) (void)sync_events(base, event->ev_fd, slot);
 }
 
 int event_fd_map_add_source(struct event_base *base, struct event_io_source *source) {
@@ -216,10 +226,11 @@ static void activate_source(struct event_base *base, struct event_io_source *sou
 }
 
 static void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
+  short edge = backend_has_edge(base) ? EV_ET : 0;
   if (slot->source) activate_source(base, slot->source, what);
   for (struct event *event = slot->events; event; event = event->ev_.ev_io.ev_io_next.le_next) {
     short matched = event->ev_events & what & IO_EVENTS;
-    if (matched) event_active_locked(event, matched | (event->ev_events & EV_ET), 1);
+    if (matched) event_active_locked(event, matched | (event->ev_events & edge), 1);
   }
 }
 

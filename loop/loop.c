@@ -3,17 +3,25 @@
 #include "loop/active.h"
 #include "loop/base.h"
 #include "loop/timeouts.h"
+#include "loop/watch.h"
 #include "util/log.h"
 
+/* A turn that will run nothing needs no time. */
+static bool needs_time(const struct event_base *base) {
+  return base->num_active || base->watchers || !event_timer_heap_is_empty(&base->timers);
+}
+
 static void cache_time(struct event_base *base) {
-  if (!(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
+  if (needs_time(base) && !(base->config_flags & EVENT_BASE_FLAG_NO_CACHE_TIME))
     base->cached_now_ns = event_base_clock_ns(base);
 }
 
 /* Collects what is ready: descriptors, then timers. 0 or -1. */
-static int collect(struct event_base *base, bool may_wait) {
-  event_fd_map_flush(base);
+static int collect(struct event_base *base, int flags) {
+  bool may_wait = !(flags & EVLOOP_NONBLOCK);
   base->cached_now_ns = 0;
+  if (base->watchers) may_wait = event_watchers_run_prepare(base, flags);
+  event_fd_map_flush(base);
   int64_t now = 0, deadline = 0;
   if (may_wait && !base->num_active) {
     deadline = event_timeouts_next_ns(base);
@@ -27,6 +35,7 @@ static int collect(struct event_base *base, bool may_wait) {
     return -1;
   }
   cache_time(base);
+  if (base->watchers) event_watchers_run_check(base);
   event_timeouts_activate_due(base);
   return 0;
 }
@@ -37,9 +46,13 @@ static int turn(struct event_base *base, int flags) {
   base->continue_requested = false;
   if (!(flags & EVLOOP_NO_EXIT_ON_EMPTY) && !event_base_has_work(base) && !base->num_active)
     return 1;
-  if (collect(base, !(flags & EVLOOP_NONBLOCK)) < 0) return -1;
-  if (!base->num_active) return flags & EVLOOP_NONBLOCK ? 2 : 0;
-  int num_run = event_active_queues_run(base);
+  if (collect(base, flags) < 0) return -1;
+  int num_run = base->watchers ? event_watchers_run_idle(base) : 0;
+  if (base->watchers && base->break_requested) return 0;
+  if (base->num_active)
+    num_run += event_active_queues_run(base);
+  else if (flags & EVLOOP_NONBLOCK)
+    return 2;
   /* With EVLOOP_NONBLOCK alone the loop goes on until it finds nothing that is ready. */
   return flags & EVLOOP_ONCE && !base->num_active && num_run ? 2 : 0;
 }

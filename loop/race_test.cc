@@ -134,7 +134,9 @@ TEST_F(Race, SignalEventsActivatedFromManyThreads) {
   Ev other(loop, SIGUSR1, EV_SIGNAL | EV_PERSIST, [&](int, short) { calls++; });
   ev.Add();
   other.Add();
+  event_active(ev.get(), EV_SIGNAL, 1);
   std::thread thread([&] { loop.Dispatch(); });
+  while (calls == 0) std::this_thread::yield();  // Until the loop runs.
   std::vector<std::thread> threads;
   for (int t = 0; t < 3; t++) {
     threads.emplace_back([&, t] {

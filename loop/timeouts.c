@@ -1,5 +1,6 @@
 #include "loop/timeouts.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "loop/active.h"
@@ -7,6 +8,7 @@
 #include "loop/event_internal.h"
 #include "util/clock.h"
 #include "util/memory.h"
+#include "util/prefetch.h"
 #include "util/queue.h"
 
 /* A duration that event_base_init_common_timeout() returned carries its queue's number in the bits
@@ -24,24 +26,35 @@
 struct common_timeout {
   EVENT_TAILQ_HEAD_(, event) events; /* by deadline */
   struct timeval duration;           /* with magic and number */
-  struct event heap_entry;           /* stands for the first event in the heap */
+  int number;
+  struct event heap_entry; /* stands for the first event in the heap */
 };
 
-static struct common_timeout *queue_of(const struct event_base *base, const struct timeval *tv) {
-  if (((unsigned)tv->tv_usec & MAGIC_MASK) != MAGIC) return NULL;
+static inline int has_magic(const struct timeval *tv) {
+  return ((unsigned)tv->tv_usec & MAGIC_MASK) == MAGIC;
+}
+
+static struct common_timeout *queue_by_magic(const struct event_base *base,
+                                             const struct timeval *tv) {
   int number = (int)((tv->tv_usec & QUEUE_MASK) >> QUEUE_SHIFT);
   return number < base->num_common_timeouts ? base->common_timeouts[number] : NULL;
 }
 
-int64_t event_timeouts_duration_ns(const struct event_base *base, const struct timeval *tv) {
+/* NULL for a duration like any other. */
+static inline struct common_timeout *queue_of(const struct event_base *base,
+                                              const struct timeval *tv) {
+  return has_magic(tv) ? queue_by_magic(base, tv) : NULL;
+}
+
+static inline int64_t length_ns(const struct timeval *tv, const struct common_timeout *queue) {
   if (tv->tv_sec < 0) return 0;
-  struct timeval plain = {tv->tv_sec, queue_of(base, tv) ? tv->tv_usec & USEC_MASK : tv->tv_usec};
+  struct timeval plain = {tv->tv_sec, queue ? tv->tv_usec & USEC_MASK : tv->tv_usec};
   int64_t ns = strata_timeval_to_ns(&plain);
   return ns < 0 ? 0 : ns;
 }
 
-static int has_timeout(const struct event *event) {
-  return event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT;
+int64_t event_timeouts_duration_ns(const struct event_base *base, const struct timeval *tv) {
+  return length_ns(tv, queue_of(base, tv));
 }
 
 static int is_heap_entry_of_queue(const struct event *event) {
@@ -52,23 +65,50 @@ static struct common_timeout *queue_of_heap_entry(struct event *event) {
   return STRATA_CONTAINER_OF(event, struct common_timeout, heap_entry);
 }
 
-int64_t event_timeouts_deadline_ns(const struct event *event) {
-  return event_timeouts_duration_ns(event->ev_base, &event->ev_timeout);
-}
-
 int64_t event_base_clock_ns(struct event_base *base) {
   int64_t now =
       base->backend->now ? base->backend->now(base->backend_state) : strata_monotonic_ns();
   return now - now % STRATA_NS_PER_US;
 }
 
-int64_t event_base_now_ns(struct event_base *base) {
-  return base->cached_now_ns ? base->cached_now_ns : event_base_clock_ns(base);
+/* --- What an event in a queue has in ev_timeout --- */
+
+/* The microseconds of the deadline above the number of the queue, which fit: those of INT64_MAX
+ * nanoseconds have 54 bits. In one queue the packed values order the events. */
+#define PACKED_QUEUE_BITS 8
+
+_Static_assert(sizeof(struct timeval) >= sizeof(int64_t), "ev_timeout holds a packed deadline");
+_Static_assert(MAX_COMMON_TIMEOUTS <= 1 << PACKED_QUEUE_BITS, "and the number of any queue");
+
+static inline void set_packed(struct event *event, const struct common_timeout *queue,
+                              int64_t deadline_ns) {
+  int64_t packed = deadline_ns / STRATA_NS_PER_US * (1 << PACKED_QUEUE_BITS) + queue->number;
+  memcpy(&event->ev_timeout, &packed, sizeof(packed));
 }
 
-int event_timeouts_reserve(struct event_base *base) {
-  return event_timer_heap_reserve(&base->timers);
+static inline int64_t packed_of(const struct event *event) {
+  int64_t packed;
+  memcpy(&packed, &event->ev_timeout, sizeof(packed));
+  return packed;
 }
+
+static inline int64_t queued_deadline_ns(const struct event *event) {
+  return (packed_of(event) >> PACKED_QUEUE_BITS) * STRATA_NS_PER_US;
+}
+
+/* NULL for an event in the heap. */
+static inline struct common_timeout *queue_holding(const struct event *event) {
+  if (!(event->ev_evcallback.evcb_flags & STRATA_EVLIST_QUEUED_TIMEOUT)) return NULL;
+  return event->ev_base->common_timeouts[packed_of(event) & ((1 << PACKED_QUEUE_BITS) - 1)];
+}
+
+int64_t event_timeouts_deadline_ns(const struct event *event) {
+  return event->ev_evcallback.evcb_flags & STRATA_EVLIST_QUEUED_TIMEOUT
+             ? queued_deadline_ns(event)
+             : event_timer_heap_deadline_ns(&event->ev_base->timers, event);
+}
+
+/* --- The queues --- */
 
 /* The queue's slot in the heap follows its first event. */
 static void queue_sync_heap(struct event_base *base, struct common_timeout *queue) {
@@ -77,17 +117,10 @@ static void queue_sync_heap(struct event_base *base, struct common_timeout *queu
   if (!first) {
     if (event_timer_heap_contains(entry)) event_timer_heap_remove(&base->timers, entry);
   } else if (event_timer_heap_contains(entry)) {
-    event_timer_heap_update(&base->timers, entry, event_timeouts_deadline_ns(first));
+    event_timer_heap_update(&base->timers, entry, queued_deadline_ns(first));
   } else {
-    event_timer_heap_push(&base->timers, entry, event_timeouts_deadline_ns(first));
+    event_timer_heap_push(&base->timers, entry, queued_deadline_ns(first));
   }
-}
-
-/* Both are in one queue, so the bits above the microseconds are the same. */
-static int is_later(const struct event *a, const struct event *b) {
-  return a->ev_timeout.tv_sec != b->ev_timeout.tv_sec
-             ? a->ev_timeout.tv_sec > b->ev_timeout.tv_sec
-             : a->ev_timeout.tv_usec > b->ev_timeout.tv_usec;
 }
 
 /* The event whose link to the next one `link` is; NULL for the queue's own. */
@@ -97,62 +130,97 @@ static struct event *event_of_link(const struct common_timeout *queue, struct ev
                              ev_timeout_pos.ev_next_with_common_timeout.tqe_next);
 }
 
-static void queue_insert(struct event_base *base, struct common_timeout *queue,
-                         struct event *event) {
+static void queue_link(struct common_timeout *queue, struct event *event) {
   /* Deadlines grow with the clock, so the place is at the end or close to it. */
   struct event *after = event_of_link(queue, queue->events.tqh_last);
-  while (after && is_later(after, event))
+  while (after && packed_of(after) > packed_of(event))
     after = event_of_link(queue, after->ev_timeout_pos.ev_next_with_common_timeout.tqe_prev);
-  if (after) {
+  if (after)
     EV_TAILQ_INSERT_AFTER(&queue->events, after, event, ev_timeout_pos.ev_next_with_common_timeout);
-  } else {
+  else
     EV_TAILQ_PUSH_FRONT(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
-    queue_sync_heap(base, queue);
-  }
+}
+
+static inline void queue_unlink(struct common_timeout *queue, struct event *event) {
+  EV_TAILQ_REMOVE(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
+}
+
+static inline int is_first(const struct common_timeout *queue, const struct event *event) {
+  return EV_TAILQ_FIRST(&queue->events) == event;
+}
+
+static void queue_insert(struct event_base *base, struct common_timeout *queue, struct event *event,
+                         int64_t deadline_ns) {
+  set_packed(event, queue, deadline_ns);
+  event->ev_evcallback.evcb_flags |= STRATA_EVLIST_QUEUED_TIMEOUT;
+  queue_link(queue, event);
+  if (is_first(queue, event)) queue_sync_heap(base, queue);
 }
 
 static void queue_remove(struct event_base *base, struct common_timeout *queue,
                          struct event *event) {
-  int was_first = EV_TAILQ_FIRST(&queue->events) == event;
-  EV_TAILQ_REMOVE(&queue->events, event, ev_timeout_pos.ev_next_with_common_timeout);
+  int was_first = is_first(queue, event);
+  queue_unlink(queue, event);
+  event->ev_evcallback.evcb_flags &= ~STRATA_EVLIST_QUEUED_TIMEOUT;
   event_timer_heap_init_event(event);
   if (was_first) queue_sync_heap(base, queue);
 }
 
-static void set_deadline(struct event *event, int64_t deadline_ns,
-                         const struct common_timeout *queue) {
-  event->ev_timeout = strata_ns_to_timeval(deadline_ns);
-  if (queue) event->ev_timeout.tv_usec |= queue->duration.tv_usec & ~USEC_MASK;
+static void queue_move(struct event_base *base, struct common_timeout *queue, struct event *event,
+                       int64_t deadline_ns) {
+  int was_first = is_first(queue, event);
+  queue_unlink(queue, event);
+  set_packed(event, queue, deadline_ns);
+  queue_link(queue, event);
+  if (was_first || is_first(queue, event)) queue_sync_heap(base, queue);
+}
+
+/* --- Setting and cancelling; `queue` is NULL for the heap --- */
+
+static inline void enter(struct event *event, struct common_timeout *queue, int64_t deadline_ns) {
+  if (queue)
+    queue_insert(event->ev_base, queue, event, deadline_ns);
+  else
+    event_timer_heap_push(&event->ev_base->timers, event, deadline_ns);
+}
+
+static inline void leave(struct event *event, struct common_timeout *queue) {
+  if (queue)
+    queue_remove(event->ev_base, queue, event);
+  else
+    event_timer_heap_remove(&event->ev_base->timers, event);
+}
+
+static inline void move(struct event *event, struct common_timeout *from, struct common_timeout *to,
+                        int64_t deadline_ns) {
+  if (from != to) {
+    leave(event, from);
+    enter(event, to, deadline_ns);
+  } else if (to) {
+    queue_move(event->ev_base, to, event, deadline_ns);
+  } else {
+    event_timer_heap_update(&event->ev_base->timers, event, deadline_ns);
+  }
+}
+
+static inline int has_timeout(const struct event *event) {
+  return event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT;
 }
 
 void event_timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns) {
-  struct event_base *base = event->ev_base;
-  int64_t deadline_ns = strata_ns_add(from_ns, event_timeouts_duration_ns(base, duration));
-  struct common_timeout *queue = queue_of(base, duration);
-  int is_in_heap = has_timeout(event) && !queue_of(base, &event->ev_timeout);
-  if (is_in_heap && !queue) {
-    set_deadline(event, deadline_ns, NULL);
-    event_timer_heap_update(&base->timers, event, deadline_ns);
-    return;
+  struct common_timeout *queue = queue_of(event->ev_base, duration);
+  int64_t deadline_ns = strata_ns_add(from_ns, length_ns(duration, queue));
+  if (has_timeout(event)) {
+    move(event, queue_holding(event), queue, deadline_ns);
+  } else {
+    event->ev_evcallback.evcb_flags |= EVLIST_TIMEOUT;
+    event_count_added(event, 1);
+    enter(event, queue, deadline_ns);
   }
-  event_timeouts_cancel(event);
-  set_deadline(event, deadline_ns, queue);
-  event->ev_evcallback.evcb_flags |= EVLIST_TIMEOUT;
-  event_count_added(event, 1);
-  if (queue)
-    queue_insert(base, queue, event);
-  else
-    event_timer_heap_push(&base->timers, event, deadline_ns);
 }
 
 void event_timeouts_cancel(struct event *event) {
-  if (!has_timeout(event)) return;
-  struct event_base *base = event->ev_base;
-  struct common_timeout *queue = queue_of(base, &event->ev_timeout);
-  if (queue)
-    queue_remove(base, queue, event);
-  else
-    event_timer_heap_remove(&base->timers, event);
+  leave(event, queue_holding(event));
   event->ev_evcallback.evcb_flags &= ~EVLIST_TIMEOUT;
   event_count_added(event, -1);
 }
@@ -168,12 +236,6 @@ void event_timeouts_restart(struct event *event) {
   const struct timeval *interval = interval_of(event);
   if (interval && has_timeout(event))
     event_timeouts_schedule(event, interval, event_base_now_ns(event->ev_base));
-}
-
-int64_t event_timeouts_next_ns(const struct event_base *base) {
-  return event_timer_heap_is_empty(&base->timers)
-             ? INT64_MAX
-             : event_timer_heap_top(&base->timers)->deadline_ns;
 }
 
 /* A persistent event keeps its slot, so that its next timeout needs no memory. */
@@ -195,21 +257,26 @@ static void activate_due_event(struct event *event, int64_t now) {
 
 static void activate_due_queue(struct common_timeout *queue, int64_t now) {
   struct event *event;
-  while ((event = EV_TAILQ_FIRST(&queue->events)) && event_timeouts_deadline_ns(event) <= now)
+  while ((event = EV_TAILQ_FIRST(&queue->events)) && queued_deadline_ns(event) <= now)
+    activate_due_event(event, now);
+}
+
+static void activate_top(struct event_base *base, int64_t now) {
+  const struct timer_slot *top = event_timer_heap_top(&base->timers);
+  struct event *event = top->event;
+  /* Whatever is due next is among the children. */
+  for (int i = 1; i < base->timers.num_timers && i <= TIMER_HEAP_ARITY; i++)
+    STRATA_PREFETCH(top[i].event, offsetof(struct event, ev_events));
+  if (is_heap_entry_of_queue(event))
+    activate_due_queue(queue_of_heap_entry(event), now);
+  else
     activate_due_event(event, now);
 }
 
 void event_timeouts_activate_due(struct event_base *base) {
   if (event_timer_heap_is_empty(&base->timers)) return;
   int64_t now = event_base_now_ns(base);
-  while (!event_timer_heap_is_empty(&base->timers) &&
-         event_timer_heap_top(&base->timers)->deadline_ns <= now) {
-    struct event *event = event_timer_heap_top(&base->timers)->event;
-    if (is_heap_entry_of_queue(event))
-      activate_due_queue(queue_of_heap_entry(event), now);
-    else
-      activate_due_event(event, now);
-  }
+  while (event_timeouts_next_ns(base) <= now) activate_top(base, now);
 }
 
 static struct common_timeout *find_queue(struct event_base *base, const struct timeval *duration) {
@@ -231,6 +298,7 @@ static struct common_timeout *make_queue(struct event_base *base, const struct t
   struct common_timeout *queue = strata_calloc(1, sizeof(*queue));
   if (!queue) return NULL;
   EV_TAILQ_INIT(&queue->events);
+  queue->number = base->num_common_timeouts;
   queue->duration.tv_sec = duration->tv_sec;
   queue->duration.tv_usec =
       (long)(MAGIC | (unsigned)num << QUEUE_SHIFT | (unsigned)(duration->tv_usec & USEC_MASK));

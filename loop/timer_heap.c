@@ -5,59 +5,71 @@
 
 #include "util/memory.h"
 
-#define ARITY 4
 #define CACHE_LINE 64
 #define MIN_CAPACITY 64
 
-static inline int first_child_of(int k) {
-  return ARITY * (k - TIMER_HEAP_ROOT) + TIMER_HEAP_ROOT + 1;
+static inline size_t first_child_of(size_t k) {
+  return TIMER_HEAP_ARITY * (k - TIMER_HEAP_ROOT) + TIMER_HEAP_ROOT + 1;
 }
 
-static inline int parent_of(int k) {
-  return (k - TIMER_HEAP_ROOT - 1) / ARITY + TIMER_HEAP_ROOT;
+static inline size_t parent_of(size_t k) {
+  return (k - TIMER_HEAP_ROOT - 1) / TIMER_HEAP_ARITY + TIMER_HEAP_ROOT;
 }
 
-static inline void place(struct timer_heap *heap, int k, struct timer_slot slot) {
-  heap->slots[k] = slot;
-  slot.event->ev_timeout_pos.min_heap_idx = k;
+static inline size_t end_of(const struct timer_heap *heap) {
+  return TIMER_HEAP_ROOT + (size_t)heap->num_timers;
 }
 
-static void sift_up(struct timer_heap *heap, int k, struct timer_slot slot) {
+static inline void place(struct timer_slot *slots, size_t k, struct timer_slot slot) {
+  slots[k] = slot;
+  slot.event->ev_timeout_pos.min_heap_idx = (int)k;
+}
+
+static void sift_up(struct timer_slot *slots, size_t k, struct timer_slot slot) {
   while (k > TIMER_HEAP_ROOT) {
-    int parent = parent_of(k);
-    if (heap->slots[parent].deadline_ns <= slot.deadline_ns) break;
-    place(heap, k, heap->slots[parent]);
+    size_t parent = parent_of(k);
+    if (slots[parent].deadline_ns <= slot.deadline_ns) break;
+    place(slots, k, slots[parent]);
     k = parent;
   }
-  place(heap, k, slot);
+  place(slots, k, slot);
 }
 
-/* The smallest of the up to four children that begin at `child`. */
-static inline int smallest_child(const struct timer_heap *heap, int child, int end) {
-  const struct timer_slot *slots = heap->slots;
-  int best = child;
-  int last = child + ARITY < end ? child + ARITY : end;
-  for (int c = child + 1; c < last; c++)
-    if (slots[c].deadline_ns < slots[best].deadline_ns) best = c;
+static inline size_t is_earlier(const struct timer_slot *a, const struct timer_slot *b) {
+  return a->deadline_ns < b->deadline_ns;
+}
+
+/* Arithmetic, since nobody can predict a branch on which of the four it is. */
+static inline size_t earliest_of_four(const struct timer_slot *slots, size_t k) {
+  size_t a = k + is_earlier(&slots[k + 1], &slots[k]);
+  size_t b = k + 2 + is_earlier(&slots[k + 3], &slots[k + 2]);
+  return a + (b - a) * is_earlier(&slots[b], &slots[a]);
+}
+
+/* Which of the up to four children that begin at `child` is due first. */
+static inline size_t earliest_child(const struct timer_slot *slots, size_t child, size_t end) {
+  if (child + TIMER_HEAP_ARITY <= end) return earliest_of_four(slots, child);
+  size_t best = child;
+  for (size_t c = child + 1; c < end; c++)
+    if (is_earlier(&slots[c], &slots[best])) best = c;
   return best;
 }
 
-static void sift_down(struct timer_heap *heap, int k, struct timer_slot slot) {
-  int end = TIMER_HEAP_ROOT + heap->num_timers;
-  for (int child = first_child_of(k); child < end; child = first_child_of(k)) {
-    int best = smallest_child(heap, child, end);
-    if (heap->slots[best].deadline_ns >= slot.deadline_ns) break;
-    place(heap, k, heap->slots[best]);
+static void sift_down(struct timer_slot *slots, size_t k, size_t end, struct timer_slot slot) {
+  for (size_t child = first_child_of(k); child < end; child = first_child_of(k)) {
+    size_t best = earliest_child(slots, child, end);
+    if (slots[best].deadline_ns >= slot.deadline_ns) break;
+    place(slots, k, slots[best]);
     k = best;
   }
-  place(heap, k, slot);
+  place(slots, k, slot);
 }
 
-static void sift(struct timer_heap *heap, int k, struct timer_slot slot) {
+static void sift(struct timer_heap *heap, size_t k, struct timer_slot slot) {
   if (k > TIMER_HEAP_ROOT && heap->slots[parent_of(k)].deadline_ns > slot.deadline_ns)
-    sift_up(heap, k, slot);
+    sift_up(heap->slots, k, slot);
   else
-    sift_down(heap, k, slot);
+    sift_down(heap->slots, k, end_of(heap), slot);
 }
 
 static int resize(struct timer_heap *heap, int capacity) {
@@ -73,6 +85,7 @@ static int resize(struct timer_heap *heap, int capacity) {
   heap->block = block;
   heap->slots = slots;
   heap->capacity = capacity;
+  heap->shrink_below = capacity > MIN_CAPACITY ? capacity / 8 : 0;
   return 0;
 }
 
@@ -81,28 +94,29 @@ void event_timer_heap_clear(struct timer_heap *heap) {
   memset(heap, 0, sizeof(*heap));
 }
 
-int event_timer_heap_reserve(struct timer_heap *heap) {
-  if (heap->num_timers < heap->capacity) return 0;
+int event_timer_heap_grow(struct timer_heap *heap) {
   if (heap->capacity > INT_MAX / 4) return -1;
   return resize(heap, heap->capacity ? heap->capacity * 2 : MIN_CAPACITY);
 }
 
 void event_timer_heap_push(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
   struct timer_slot slot = {deadline_ns, event};
-  sift_up(heap, TIMER_HEAP_ROOT + heap->num_timers++, slot);
+  size_t end = end_of(heap);
+  heap->num_timers++;
+  sift_up(heap->slots, end, slot);
 }
 
 void event_timer_heap_update(struct timer_heap *heap, struct event *event, int64_t deadline_ns) {
   struct timer_slot slot = {deadline_ns, event};
-  sift(heap, event->ev_timeout_pos.min_heap_idx, slot);
+  sift(heap, (size_t)event->ev_timeout_pos.min_heap_idx, slot);
 }
 
 void event_timer_heap_remove(struct timer_heap *heap, struct event *event) {
-  int k = event->ev_timeout_pos.min_heap_idx;
+  size_t k = (size_t)event->ev_timeout_pos.min_heap_idx;
   event->ev_timeout_pos.min_heap_idx = -1;
-  int last = TIMER_HEAP_ROOT + --heap->num_timers;
+  heap->num_timers--;
+  size_t last = end_of(heap);
   if (k != last) sift(heap, k, heap->slots[last]);
   /* Without the memory for a smaller block the larger one serves on. */
-  if (heap->capacity > MIN_CAPACITY && heap->num_timers < heap->capacity / 8)
-    (void)resize(heap, heap->capacity / 4);
+  if (heap->num_timers < heap->shrink_below) (void)resize(heap, heap->capacity / 4);
 }

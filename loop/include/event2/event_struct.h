@@ -73,7 +73,7 @@ struct event {
   short ev_events;
   /** EV_... that the callback will be told. */
   short ev_res;
-  /** The deadline, on the base's clock. */
+  /** Where the library keeps the deadline of some timeouts, in a form of its own. */
   struct timeval ev_timeout;
 };
 
