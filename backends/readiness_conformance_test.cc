@@ -3,7 +3,10 @@
 
 extern "C" {
 #include "backends/epoll.h"
+#include "backends/poll.h"
+#include "backends/select.h"
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, ReadinessConformance, testing::Values(&event_epoll_ops),
+INSTANTIATE_TEST_SUITE_P(Backends, ReadinessConformance,
+                         testing::Values(&event_epoll_ops, &event_poll_ops, &event_select_ops),
                          ReadinessName());

@@ -10,11 +10,19 @@
 #if defined(__linux__)
 #include "backends/epoll.h"
 #endif
+#if !defined(_WIN32)
+#include "backends/poll.h"
+#include "backends/select.h"
+#endif
 
 /* The platform's backends, the best one first. */
 static const struct event_readiness_ops *const backends[] = {
 #if defined(__linux__)
     &event_epoll_ops,
+#endif
+#if !defined(_WIN32)
+    &event_poll_ops,
+    &event_select_ops,
 #endif
     NULL,
 };

@@ -114,7 +114,8 @@ TEST_P(Handover, FreedWithoutCloseThenAnEvent) {
     struct event *ev = event_new(loop_, pair[0], flags, CountCall, &calls);
     EXPECT_EQ(0, event_add(ev, nullptr));
     loop_.Settle(5);
-    EXPECT_EQ(flags & EV_ET ? 1 : 5, calls);
+    const bool has_edge = event_base_get_features(loop_) & EV_FEATURE_ET;
+    EXPECT_EQ(flags & EV_ET && has_edge ? 1 : 5, calls);
     event_free(ev);
   }
 }

@@ -19,14 +19,14 @@
 #define DEFAULT_BACKLOG 128
 /* What one turn of the loop accepts before others get their turn. */
 #define ACCEPTS_PER_TURN 32
-/* How long to leave the backlog alone when descriptors have run out. */
+/* How long to leave the backlog alone after an error that stays. */
 #define PAUSE_USEC 100000
 
 /* Counted like a bufferevent (net/bufferevent_internal.h): the maker's reference, and one for each
  * callback that is running. */
 struct evconnlistener {
   struct event_io_source source;
-  struct event pause; /* ends a time without descriptors */
+  struct event pause; /* ends a time of not accepting */
   struct event_callback end;
   struct event_base *base;
   evutil_socket_t fd;
@@ -95,8 +95,13 @@ static void pause_for_a_moment(struct evconnlistener *listener) {
   (void)update(listener);
 }
 
+/* Whether the kernel goes on reporting an error that stays. */
+static bool is_level_triggered(const struct evconnlistener *listener) {
+  return !(event_base_get_features(listener->base) & EV_FEATURE_ET);
+}
+
 static void report_error(struct evconnlistener *listener, int error) {
-  if (strata_error_exhausted(error)) pause_for_a_moment(listener);
+  if (strata_error_exhausted(error) || is_level_triggered(listener)) pause_for_a_moment(listener);
   evconnlistener_errorcb callback = listener->error_callback;
   void *arg = listener->arg;
   if (!callback) {
@@ -109,8 +114,8 @@ static void report_error(struct evconnlistener *listener, int error) {
   strata_lock_acquire(listener->lock);
 }
 
-static void hand_over(struct evconnlistener *listener, evutil_socket_t fd,
-                      struct sockaddr *address, int address_len) {
+static void hand_over(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
+                      int address_len) {
   evconnlistener_cb callback = listener->callback;
   void *arg = listener->arg;
   strata_lock_release(listener->lock);
@@ -143,7 +148,7 @@ static bool accept_one(struct evconnlistener *listener) {
     return false;
   }
   if (strata_error_accept_retriable(error)) return true;
-  /* An error that stays must not spin: it is told once for each report of the kernel. */
+  /* An error that stays must not spin: it is told once for each report of the kernel, or pause. */
   event_io_source_clear_ready(&listener->source,
                               strata_error_exhausted(error) ? 0 : EV_READ | STRATA_EV_HANGUP);
   report_error(listener, error);
@@ -261,8 +266,7 @@ evutil_socket_t evconnlistener_get_fd(struct evconnlistener *listener) {
   return listener->fd;
 }
 
-void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb callback,
-                           void *arg) {
+void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb callback, void *arg) {
   strata_lock_acquire(listener->lock);
   listener->callback = callback;
   listener->arg = arg;
@@ -270,8 +274,7 @@ void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb ca
   strata_lock_release(listener->lock);
 }
 
-void evconnlistener_set_error_cb(struct evconnlistener *listener,
-                                 evconnlistener_errorcb errorcb) {
+void evconnlistener_set_error_cb(struct evconnlistener *listener, evconnlistener_errorcb errorcb) {
   strata_lock_acquire(listener->lock);
   listener->error_callback = errorcb;
   strata_lock_release(listener->lock);

@@ -64,6 +64,30 @@ TEST_P(ReadinessConformance, ClosingARegisteredDescriptorDoesNotBreakTheWait) {
   EXPECT_EQ(EV_READ, backend_.PollOf(other.a));
 }
 
+// The kernel forgets it, or the backend reports it, so that its owner finds out.
+TEST_P(ReadinessConformance, ClosedWhileRegisteredIsForgottenOrReportedAsHungUp) {
+  Pair pair, other;
+  backend_.SetGeneration(pair.a, 9);
+  ASSERT_EQ(0, backend_.Change(pair.a, EV_READ));
+  ASSERT_EQ(0, backend_.Change(other.a, EV_READ));
+  const evutil_socket_t fd = pair.a;
+  pair.a.Close();
+  for (int i = 0; i < 3; i++) {
+    Sink sink;
+    EXPECT_EQ(0, backend_.Poll(&sink));
+    if (backend_.Has(EV_FEATURE_FDS)) {
+      ASSERT_EQ(1u, sink.reports.size());
+      EXPECT_EQ(fd, sink.reports[0].fd);
+      EXPECT_EQ(9u, sink.reports[0].generation);
+      EXPECT_EQ(EV_READ | EV_WRITE | STRATA_EV_HANGUP, sink.reports[0].what);
+    } else {
+      EXPECT_TRUE(sink.reports.empty());
+    }
+  }
+  EXPECT_EQ(0, backend_.Change(fd, 0));
+  EXPECT_EQ(0, backend_.PollOf(fd));
+}
+
 TEST_P(ReadinessConformance, ForgottenDescriptorMayBeRegisteredAgain) {
   Pair pair;
   for (int i = 0; i < 100; i++) {

@@ -146,6 +146,35 @@ TEST_P(ReadinessConformance, ManyReadyDescriptorsAreAllReported) {
   for (size_t i = 0; i < kNum; i++) EXPECT_EQ(i, seen[pairs[i].a]);
 }
 
+// Far beyond FD_SETSIZE, and with a gap that nobody registered below them.
+TEST_P(ReadinessConformance, HighDescriptors) {
+  struct rlimit limit;
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  const evutil_socket_t kHigh = 5000;
+  struct rlimit raised = limit;
+  if (raised.rlim_cur <= kHigh + 1) raised.rlim_cur = kHigh + 2;
+  if (setrlimit(RLIMIT_NOFILE, &raised) != 0) GTEST_SKIP() << "too few descriptors";
+  {
+    Pair pair, other;
+    Fd high(dup2(pair.a, kHigh)), higher(dup2(other.a, kHigh + 1));
+    ASSERT_EQ(kHigh, high);
+    ASSERT_EQ(kHigh + 1, higher);
+    ASSERT_EQ(0, backend_.Change(high, EV_READ));
+    ASSERT_EQ(0, backend_.Change(higher, EV_WRITE));
+    EXPECT_EQ(0, backend_.PollOf(high));
+    EXPECT_EQ(EV_WRITE, backend_.PollOf(higher));
+    readiness_testing::Send(pair.b);
+    EXPECT_EQ(EV_READ, backend_.PollOf(high));
+    ASSERT_EQ(0, backend_.Change(higher, 0));
+    Sink sink;
+    EXPECT_EQ(0, backend_.Poll(&sink));
+    ASSERT_EQ(1u, sink.reports.size());
+    EXPECT_EQ(kHigh, sink.reports[0].fd);
+    ASSERT_EQ(0, backend_.Change(high, 0));
+  }
+  EXPECT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 // No one is passed over for ever while all stay ready, and edges survive being left for later.
 TEST_P(ReadinessConformance, ManyThatStayReadyAreAllReported) {
   const size_t kNum = 300;
@@ -177,6 +206,46 @@ TEST_P(ReadinessConformance, LockIsReleasedForTheWait) {
   EXPECT_EQ(0, backend_.WaitUntil(&sink, backend_.Now() + 2 * STRATA_NS_PER_MS));
   EXPECT_EQ(1, sink.num_unlocks);
   EXPECT_TRUE(sink.is_locked);
+}
+
+// What other threads may do while one waits. A report is of what was registered before or after,
+// never of one descriptor under another's generation.
+TEST_P(ReadinessConformance, ChangesWhileTheLockIsReleased) {
+  const size_t kNum = 200;
+  struct rlimit limit;
+  ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+  if (limit.rlim_cur < 2 * kNum + 64) GTEST_SKIP() << "too few descriptors";
+  std::vector<Pair> pairs(kNum);
+  const size_t kNumOld = 20;
+  for (size_t i = 0; i < kNum; i++) {
+    readiness_testing::Send(pairs[i].b);
+    backend_.SetGeneration(pairs[i].a, static_cast<uint32_t>(i));
+    if (i >= kNumOld) continue;
+    ASSERT_EQ(0, backend_.Change(pairs[i].a, EV_READ));
+  }
+  Sink sink;
+  sink.on_unlock = [&] {
+    for (size_t i = 0; i < kNumOld; i++) EXPECT_EQ(0, backend_.Change(pairs[i].a, 0));
+    for (size_t i = kNumOld; i < kNum; i++) EXPECT_EQ(0, backend_.Change(pairs[i].a, EV_READ));
+  };
+  ASSERT_EQ(0, backend_.WaitUntil(&sink, readiness_testing::kForever));
+  EXPECT_FALSE(sink.reports.empty());
+  for (const Report &report : sink.reports) {
+    ASSERT_LT(report.generation, kNum);
+    EXPECT_EQ(pairs[report.generation].a, report.fd);
+  }
+  std::set<evutil_socket_t> seen;
+  for (size_t turn = 0; turn < kNum && seen.size() < kNum - kNumOld; turn++) {
+    Sink after;
+    ASSERT_EQ(0, backend_.Poll(&after));
+    for (const Report &report : after.reports) {
+      ASSERT_LT(report.generation, kNum);
+      EXPECT_GE(report.generation, kNumOld);
+      EXPECT_EQ(pairs[report.generation].a, report.fd);
+      seen.insert(report.fd);
+    }
+  }
+  EXPECT_EQ(kNum - kNumOld, seen.size());
 }
 
 // Changes from other threads while one waits, which they do under the base's lock. For the thread

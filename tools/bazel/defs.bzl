@@ -133,6 +133,38 @@ def strata_api_test(
         **kwargs
     )
 
+# What makes event_base_new() take another backend than the best one.
+_BACKEND_ENV = {
+    "changelist": {"EVENT_EPOLL_USE_CHANGELIST": "1"},
+    "poll": {"EVENT_NOEPOLL": "1"},
+    "select": {
+        "EVENT_NOEPOLL": "1",
+        "EVENT_NOPOLL": "1",
+    },
+}
+
+def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
+    """The test `name` of this package again, on other backends: `name_poll`, `name_select`, ...
+
+    Args:
+      name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
+      backends: of "poll", "select", "changelist" (epoll, with changes collected).
+      size: for all.
+      tags: for all.
+      **kwargs: whatever else sh_test takes (timeout, ...), for all.
+    """
+    for backend in backends:
+        native.sh_test(
+            name = name + "_" + backend,
+            size = size,
+            srcs = ["//tools/bazel:run_test.sh"],
+            args = ["$(rootpath :%s)" % name],
+            data = [":" + name],
+            env = _BACKEND_ENV[backend],
+            tags = tags,
+            **kwargs
+        )
+
 def strata_api_binary(
         name,
         srcs,
