@@ -59,14 +59,12 @@ void bufferevent_release(struct bufferevent_private *bev) {
 }
 
 static void parent_hold(struct evbuffer_parent *parent) {
-  struct bufferevent_private *bev =
-      STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
+  struct bufferevent_private *bev = STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
   bev->num_refs++;
 }
 
 static void parent_release(struct evbuffer_parent *parent) {
-  struct bufferevent_private *bev =
-      STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
+  struct bufferevent_private *bev = STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
   strata_lock_acquire(bev->lock);
   (void)release(bev);
 }
@@ -153,8 +151,7 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
   bev->options = options;
   bev->priority = event_base_get_npriorities(base) / 2;
   bev->source.fd = -1;
-  if (options & BEV_OPT_THREADSAFE &&
-      strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
+  if (options & BEV_OPT_THREADSAFE && strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
     return -1;
   if (init_buffers(bev, base) < 0) {
     strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);

@@ -33,8 +33,8 @@ struct bufferevent_ops {
   /* The directions that are enabled or suspended, or the amount of output, have changed. Returns 0,
    * or -1 with errno when the descriptor can't be waited for. */
   int (*update)(struct bufferevent_private *bev);
-  /* Takes everything out of the base: when the object is freed, and again when the last reference is
-   * gone. */
+  /* Takes everything out of the base: when the object is freed, and again when the last reference
+   * is gone. */
   void (*detach)(struct bufferevent_private *bev);
   /* Frees what the kind owns. The lock is not held; nothing else uses the object any more. */
   void (*destroy)(struct bufferevent_private *bev);
@@ -71,7 +71,8 @@ struct bufferevent_private {
   int read_error;          /* met by a read, but not told yet: the kernel tells it once */
   uint32_t read_size;      /* what the next read asks for; grows while reads are filled */
   size_t max_single_read, max_single_write;
-  int64_t read_since_ns, write_since_ns; /* when the direction last made progress or became active */
+  int64_t read_since_ns,
+      write_since_ns; /* when the direction last made progress or became active */
   struct evbuffer_cb_entry *input_watcher; /* while there is a high watermark */
 };
 
@@ -84,8 +85,8 @@ static inline struct bufferevent_private *bufferevent_private_of(const struct bu
 /* Sets up the common part of a zeroed object with one reference. 0, or -1. */
 int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
                      const struct bufferevent_ops *ops, int options);
-/* Takes the lock and a reference: what a callback from the loop does first. False when the object is
- * already on its way out: then neither is taken. */
+/* Takes the lock and a reference: what a callback from the loop does first. False when the object
+ * is already on its way out: then neither is taken. */
 bool bufferevent_hold(struct bufferevent_private *bev);
 /* Gives the reference back and releases the lock; frees at zero. */
 void bufferevent_release(struct bufferevent_private *bev);
@@ -126,8 +127,7 @@ void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int tr
  * returns, and the internal timers do not. */
 void bufferevent_run_timeoutcb(struct bufferevent_private *bev, short direction);
 /* The read or write callback, if the watermark of that direction lets it. */
-void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,
-                            int trigger_options);
+void bufferevent_run_if_due(struct bufferevent_private *bev, short directions, int trigger_options);
 
 /* --- inactivity.c: the timeouts. A timer is armed when a direction becomes active, and looks when
  * it fires how long ago the last progress was, so that progress costs a store. --- */

@@ -157,7 +157,8 @@ static bool can_write(const struct bufferevent_private *bev) {
          bufferevent_awaits_progress(bev, EV_WRITE);
 }
 
-/* Writes up to the budget. False when there is no use in going on: the socket is full, or failed. */
+/* Writes up to the budget. False when there is no use in going on: the socket is full, or failed.
+ */
 static bool write_some(struct bufferevent_private *bev, size_t *inout_budget) {
   ev_ssize_t len = evbuffer_send(&bev->output, fd_of(bev), *inout_budget);
   if (len < 0) {
@@ -308,8 +309,7 @@ static int connect_locked(struct bufferevent_private *bev, const struct sockaddr
   bool is_new = fd_of(bev) < 0;
   if (is_new) {
     if (!address) return -1;
-    evutil_socket_t fd =
-        strata_socket_new(address->sa_family, SOCK_STREAM, 0, STRATA_SOCK_DEFAULT);
+    evutil_socket_t fd = strata_socket_new(address->sa_family, SOCK_STREAM, 0, STRATA_SOCK_DEFAULT);
     if (fd < 0) return -1;
     store_fd(bev, fd);
   }

@@ -118,8 +118,7 @@ void bufferevent_run_timeoutcb(struct bufferevent_private *bev, short direction)
 void bufferevent_run_if_due(struct bufferevent_private *bev, short directions,
                             int trigger_options) {
   bool ignores_watermarks = trigger_options & BEV_TRIG_IGNORE_WATERMARKS;
-  if (directions & EV_READ &&
-      (ignores_watermarks || bev->input.total_len >= bev->bev.wm_read.low))
+  if (directions & EV_READ && (ignores_watermarks || bev->input.total_len >= bev->bev.wm_read.low))
     bufferevent_run_readcb(bev, trigger_options);
   if (directions & EV_WRITE &&
       (ignores_watermarks || bev->output.total_len <= bev->bev.wm_write.low))
