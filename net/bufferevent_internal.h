@@ -24,6 +24,7 @@
 
 /* Why a direction is not served although it is enabled. */
 #define BEV_SUSPEND_WATERMARK 0x01 /* the input is at its high watermark */
+#define BEV_SUSPEND_LOOKUP 0x08    /* the host's name is being looked up */
 
 struct bufferevent_private;
 
@@ -68,8 +69,10 @@ struct bufferevent_private {
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool connection_refused; /* a connect that failed at once, to be told from the loop */
   bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
-  int read_error;          /* met by a read, but not told yet: the kernel tells it once */
-  uint32_t read_size;      /* what the next read asks for; grows while reads are filled */
+  int dns_error;           /* EVUTIL_EAI_... of the last lookup, or 0 */
+  struct bufferevent_lookup *lookup; /* connect_hostname.c */
+  int read_error;                    /* met by a read, but not told yet: the kernel tells it once */
+  uint32_t read_size;                /* what the next read asks for; grows while reads are filled */
   size_t max_single_read, max_single_write;
   int64_t read_since_ns,
       write_since_ns; /* when the direction last made progress or became active */
@@ -104,6 +107,18 @@ static inline void bufferevent_suspend_read(struct bufferevent_private *bev, uin
 static inline void bufferevent_resume_read(struct bufferevent_private *bev, uint8_t why) {
   if (!(bev->read_suspended & why)) return;
   bev->read_suspended &= (uint8_t)~why;
+  bufferevent_update(bev);
+}
+
+static inline void bufferevent_suspend_write(struct bufferevent_private *bev, uint8_t why) {
+  if (bev->write_suspended & why) return;
+  bev->write_suspended |= why;
+  bufferevent_update(bev);
+}
+
+static inline void bufferevent_resume_write(struct bufferevent_private *bev, uint8_t why) {
+  if (!(bev->write_suspended & why)) return;
+  bev->write_suspended &= (uint8_t)~why;
   bufferevent_update(bev);
 }
 
@@ -143,5 +158,10 @@ void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing
  * with output to write. */
 bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction);
+
+/* --- connect_hostname.c --- */
+
+/* Ends a lookup that is under way. The lock is held. */
+void bufferevent_cancel_lookup(struct bufferevent_private *bev);
 
 #endif

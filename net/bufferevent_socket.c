@@ -237,6 +237,7 @@ static void serve(struct event_callback *task, void *arg) {
 /* --- Making, connecting, giving away --- */
 
 static void socket_detach(struct bufferevent_private *bev) {
+  bufferevent_cancel_lookup(bev);
   event_io_source_detach(&bev->source);
 }
 

@@ -44,6 +44,8 @@ extern "C" {
 
 struct event_base;
 struct evbuffer;
+struct evdns_base;
+struct evutil_addrinfo;
 struct sockaddr;
 
 /** A buffered stream. Opaque; event2/bufferevent_struct.h has the layout of its public part. */
@@ -109,6 +111,30 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
 EVENT2_EXPORT_SYMBOL
 int bufferevent_socket_connect(struct bufferevent *bev, const struct sockaddr *address,
                                int address_len);
+
+/** Looks `hostname` up and connects to `port` (1 to 65535, host byte order) at its first address, as
+ * bufferevent_socket_connect() does. `family` is AF_INET, AF_INET6, or AF_UNSPEC for either. With an
+ * evdns_base the lookup does not block; with `dns` NULL, or when the DNS layer is not linked, the
+ * system is asked, which may block. Both directions rest until the answer is there. However it ends,
+ * the event callback hears of it from the loop: BEV_EVENT_CONNECTED, or BEV_EVENT_ERROR, for which
+ * bufferevent_socket_get_dns_error() tells whether the lookup or connecting failed. Freeing the
+ * bufferevent ends the lookup. Returns 0, or -1 without a callback to follow: a bad family or port,
+ * a lookup under way already, not a socket bufferevent, or no memory. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_socket_connect_hostname(struct bufferevent *bev, struct evdns_base *dns, int family,
+                                        const char *hostname, int port);
+
+/** The same with the hints of evutil_getaddrinfo() (libevent 2.2). Set ai_socktype and ai_protocol:
+ * a stream is what a bufferevent needs. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_socket_connect_hostname_hints(struct bufferevent *bev, struct evdns_base *dns,
+                                              const struct evutil_addrinfo *hints,
+                                              const char *hostname, int port);
+
+/** The EVUTIL_EAI_... code of the last lookup if that failed, else 0. Its text:
+ * evutil_gai_strerror(). */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_socket_get_dns_error(struct bufferevent *bev);
 
 /** Gives up the caller's reference. No callback starts any more; unwritten output is dropped; the
  * memory and, with BEV_OPT_CLOSE_ON_FREE, the socket go with the last reference, which the library

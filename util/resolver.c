@@ -1,0 +1,3 @@
+#include "util/resolver.h"
+
+const struct strata_resolver *strata_resolver;
