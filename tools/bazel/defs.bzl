@@ -136,6 +136,11 @@ def strata_api_test(
 # What makes event_base_new() take another backend than the best one.
 _BACKEND_ENV = {
     "changelist": {"EVENT_EPOLL_USE_CHANGELIST": "1"},
+    "io_uring": {
+        "EVENT_NOEPOLL": "1",
+        "EVENT_NOPOLL": "1",
+        "EVENT_NOSELECT": "1",
+    },
     "poll": {"EVENT_NOEPOLL": "1"},
     "select": {
         "EVENT_NOEPOLL": "1",
@@ -148,7 +153,7 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
 
     Args:
       name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
-      backends: of "poll", "select", "changelist" (epoll, with changes collected).
+      backends: of "io_uring", "poll", "select", "changelist" (epoll, with changes collected).
       size: for all.
       tags: for all.
       **kwargs: whatever else sh_test takes (timeout, ...), for all.
@@ -164,6 +169,73 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
             tags = tags,
             **kwargs
         )
+
+def strata_faulted_test(name, deps = [], copts = [], **kwargs):
+    """strata_cc_test of strata with //util/testing:faults, which the test's own calls pass by."""
+    strata_cc_test(
+        name = name,
+        copts = [
+            "-include",
+            "util/testing/unfaulted.h",
+            "-DSTRATA_FAULTED=1",
+        ] + copts,
+        deps = deps + ["//util/testing:faults"],
+        **kwargs
+    )
+
+# What a program must not notice, be it as often as this.
+_FAULT_PLANS = {
+    "eagain": "eagain:rate=30",
+    "eintr": "eintr:rate=30",
+    "short": "short:rate=50",
+}
+
+def strata_fault_tests(
+        name,
+        srcs,
+        deps = [],
+        faults = ["eagain", "eintr", "short"],
+        backends = [],
+        skipped = {},
+        size = "medium",
+        tags = [],
+        **kwargs):
+    """The sources of a test again, under faults of system calls: `name_eintr`, `name_short`, ...
+
+    Args:
+      name: of the test that is given here once more. `name_faulted` is its program under faults.
+      srcs: of that test.
+      deps: of that test.
+      faults: of "eagain", "eintr", "short" (one byte where more was possible).
+      backends: as for strata_backend_tests: `name_eintr_poll`, ..., besides the best one.
+      skipped: for a fault, the patterns of tests that speak of what it changes.
+      size: for all.
+      tags: for all.
+      **kwargs: whatever else sh_test takes, for all.
+    """
+    strata_faulted_test(
+        name = name + "_faulted",
+        size = size,
+        srcs = srcs,
+        tags = tags + ["manual"],
+        deps = deps + ["//util/testing:faults_happened"],
+    )
+    for fault in faults:
+        filter = ["--gtest_filter=-" + ":".join(skipped[fault])] if fault in skipped else []
+        for backend in [None] + backends:
+            native.sh_test(
+                name = "_".join([name, fault] + ([backend] if backend else [])),
+                size = size,
+                srcs = ["//tools/bazel:run_test.sh"],
+                args = ["$(rootpath :%s_faulted)" % name] + filter,
+                data = [":%s_faulted" % name],
+                env = dict(
+                    _BACKEND_ENV[backend] if backend else {},
+                    STRATA_FAULTS = _FAULT_PLANS[fault],
+                ),
+                tags = tags,
+                **kwargs
+            )
 
 def strata_api_binary(
         name,
