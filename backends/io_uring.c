@@ -7,17 +7,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "backends/uring.h"
+#include "backends/io_uring_state.h"
 #include "util/memory.h"
 
-#define NUM_SUBMISSIONS 256
+#define NUM_SUBMISSIONS 128
 #define MIN_SLOTS 32
-
-/* user_data of a poll: this bit, the descriptor, and which of its polls it is. Pointers do not have
- * the bit. */
-#define POLL_TAG ((uint64_t)1 << 63)
-/* user_data of what nobody waits for. */
-#define IGNORED 0
 
 /* A descriptor's poll. One with EV_ET stays with the kernel; another one is made anew in each turn,
  * which makes it report by level. */
@@ -30,16 +24,9 @@ struct poll_slot {
   bool is_unarmed; /* in the list of those that the next wait looks at */
 };
 
-struct io_uring_state {
-  struct uring ring;
-  struct poll_slot *slots; /* by descriptor */
-  int num_slots;
-  int first_unarmed; /* -1: none */
-  bool is_waiting;
-};
-
 static void io_uring_destroy(void *opaque) {
   struct io_uring_state *state = opaque;
+  strata_io_uring_port_destroy(state);
   strata_uring_close(&state->ring);
   if (state->slots) strata_free(state->slots);
   strata_free(state);
@@ -50,6 +37,7 @@ static void *io_uring_init(int config_flags) {
   struct io_uring_state *state = strata_calloc(1, sizeof(*state));
   if (!state) return NULL;
   state->first_unarmed = -1;
+  strata_io_uring_port_init(state);
   if (strata_uring_open(&state->ring, NUM_SUBMISSIONS) == 0) return state;
   strata_free(state);
   return NULL;
@@ -75,7 +63,7 @@ static void arm_later(struct io_uring_state *state, evutil_socket_t fd) {
 }
 
 static uint64_t user_data_of(evutil_socket_t fd, const struct poll_slot *slot) {
-  return POLL_TAG | (uint64_t)(uint32_t)fd << 32 | slot->sequence;
+  return STRATA_URING_POLL_TAG | (uint64_t)(uint32_t)fd << 32 | slot->sequence;
 }
 
 static uint32_t poll_events_of(short mask) {
@@ -114,27 +102,30 @@ static int arm_all(struct io_uring_state *state) {
   return 0;
 }
 
-/* A request belongs to the thread that submits it, and ends with that thread. While one waits the
- * others leave submitting to it: the base wakes it. */
-static int submit(struct io_uring_state *state) {
+int strata_io_uring_submit(struct io_uring_state *state) {
   strata_uring_publish(&state->ring);
   return state->is_waiting ? 0 : strata_uring_enter(&state->ring, false, 0);
 }
 
-/* Submitted at once: a pending poll keeps its file open. Not IORING_OP_POLL_REMOVE, which leaves a
- * poll alone that is just reporting something. */
-static int disarm(struct io_uring_state *state, evutil_socket_t fd) {
-  struct poll_slot *slot = &state->slots[fd];
-  if (!slot->is_armed) return 0;
+/* Not IORING_OP_POLL_REMOVE, which leaves a poll alone that is just reporting something. */
+int strata_io_uring_cancel(struct io_uring_state *state, uint64_t user_data) {
   struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
   if (!sqe) return -1;
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
   sqe->fd = -1;
-  sqe->addr = user_data_of(fd, slot);
-  sqe->user_data = IGNORED;
+  sqe->addr = user_data;
+  sqe->user_data = STRATA_URING_IGNORED;
+  return strata_io_uring_submit(state);
+}
+
+/* At once: a pending poll keeps its file open. */
+static int disarm(struct io_uring_state *state, evutil_socket_t fd) {
+  struct poll_slot *slot = &state->slots[fd];
+  if (!slot->is_armed) return 0;
+  if (strata_io_uring_cancel(state, user_data_of(fd, slot)) < 0) return -1;
   slot->is_armed = false;
   slot->sequence++; /* what is on its way is for nobody */
-  return submit(state);
+  return 0;
 }
 
 /* The kernel would tell only when it is asked to poll: event_add() owes it to its caller. */
@@ -192,7 +183,10 @@ static void report(struct io_uring_state *state, const struct io_uring_cqe *cqe,
 static void report_all(struct io_uring_state *state, struct event_readiness_sink *sink) {
   struct io_uring_cqe *cqe;
   while ((cqe = strata_uring_peek(&state->ring)) != NULL) {
-    if (cqe->user_data & POLL_TAG) report(state, cqe, sink);
+    if (cqe->user_data & STRATA_URING_POLL_TAG)
+      report(state, cqe, sink);
+    else if (cqe->user_data != STRATA_URING_IGNORED)
+      strata_io_uring_port_report(state, cqe, sink);
     strata_uring_pop(&state->ring);
   }
 }
@@ -202,7 +196,7 @@ static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
   struct io_uring_state *state = opaque;
   int64_t timeout_ns = -1;
   if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-  if (arm_all(state) < 0) return -1;
+  if (arm_all(state) < 0 || strata_io_uring_port_prepare(state, sink) < 0) return -1;
   strata_uring_publish(&state->ring);
   state->is_waiting = true;
   sink->unlock(sink);
@@ -223,4 +217,5 @@ const struct event_readiness_ops event_io_uring_ops = {
     .change = io_uring_change,
     .wait = io_uring_wait_for,
     .destroy = io_uring_destroy,
+    .port = &strata_io_uring_port_ops,
 };

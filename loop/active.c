@@ -27,19 +27,16 @@ int event_active_queues_init(struct event_base *base, int num_priorities) {
   return 0;
 }
 
-static void count_active(struct event_base *base, struct event_callback *callback, int by) {
-  base->active[callback->evcb_pri].num_callbacks += by;
-  base->num_active += by;
-  if (callback->evcb_flags & EVLIST_INTERNAL) return;
-  event_base_count_added(base, by);
-  event_counter_add(&base->active_count, by);
-}
-
-static void push(struct event_base *base, struct event_callback *callback) {
+static inline void push(struct event_base *base, struct event_callback *callback) {
   strata_assert(callback->evcb_pri < base->executor.num_priorities);
+  struct active_queue *queue = &base->active[callback->evcb_pri];
   callback->evcb_flags |= EVLIST_ACTIVE;
-  EV_TAILQ_PUSH_BACK(&base->active[callback->evcb_pri].callbacks, callback, evcb_active_next);
-  count_active(base, callback, 1);
+  EV_TAILQ_PUSH_BACK(&queue->callbacks, callback, evcb_active_next);
+  queue->num_callbacks++;
+  base->num_active++;
+  if (callback->evcb_flags & EVLIST_INTERNAL) return;
+  event_counter_add(&base->active_count, 1);
+  event_counter_note(&base->added, event_base_num_added(base));
 }
 
 int event_active_queue_push(struct event_base *base, struct event_callback *callback) {
@@ -48,11 +45,18 @@ int event_active_queue_push(struct event_base *base, struct event_callback *call
   return 1;
 }
 
-void event_active_queue_remove(struct event_base *base, struct event_callback *callback) {
-  if (!(callback->evcb_flags & EVLIST_ACTIVE)) return;
-  EV_TAILQ_REMOVE(&base->active[callback->evcb_pri].callbacks, callback, evcb_active_next);
-  count_active(base, callback, -1);
+/* The opposite of push(). */
+static inline void take_out(struct event_base *base, struct event_callback *callback) {
+  struct active_queue *queue = &base->active[callback->evcb_pri];
   callback->evcb_flags &= ~EVLIST_ACTIVE;
+  EV_TAILQ_REMOVE(&queue->callbacks, callback, evcb_active_next);
+  queue->num_callbacks--;
+  base->num_active--;
+  if (!(callback->evcb_flags & EVLIST_INTERNAL)) base->active_count.now--;
+}
+
+void event_active_queue_remove(struct event_base *base, struct event_callback *callback) {
+  if (callback->evcb_flags & EVLIST_ACTIVE) take_out(base, callback);
 }
 
 static int schedule(struct event_executor *executor, struct event_callback *callback) {
@@ -91,9 +95,8 @@ bool event_wait_while_running(struct event_base *base, const struct event *event
 void event_active_locked(struct event *event, int result, short num_calls) {
   struct event_base *base = event->ev_base;
   struct event_callback *callback = &event->ev_evcallback;
-  if (callback->evcb_flags & EVLIST_FINALIZING) return;
-  if (callback->evcb_flags & EVLIST_ACTIVE) {
-    event->ev_res |= (short)result;
+  if (callback->evcb_flags & (EVLIST_ACTIVE | EVLIST_FINALIZING)) {
+    if (!(callback->evcb_flags & EVLIST_FINALIZING)) event->ev_res |= (short)result;
     return;
   }
   event->ev_res = (short)result;
@@ -105,12 +108,12 @@ void event_active_locked(struct event *event, int result, short num_calls) {
 }
 
 /* `event` is NULL when what runs is not an event's callback: nobody waits for it then. */
-static void begin_running(struct event_base *base, struct event *event) {
+static inline void begin_running(struct event_base *base, struct event *event) {
   base->running = event;
   event_base_unlock(base);
 }
 
-static void end_running(struct event_base *base) {
+static inline void end_running(struct event_base *base) {
   event_base_lock(base);
   base->running = NULL;
   if (base->num_waiting_for_running) {
@@ -141,7 +144,7 @@ static void run_signal_event(struct event_base *base, struct event *event) {
   end_running(base);
 }
 
-static void run_event(struct event_base *base, struct event *event) {
+static inline void run_event(struct event_base *base, struct event *event) {
   event_callback_fn function = event->ev_evcallback.evcb_cb_union.evcb_callback;
   evutil_socket_t fd = event->ev_fd;
   short result = event->ev_res;
@@ -172,38 +175,40 @@ static void run_self(struct event_base *base, struct event_callback *callback) {
   end_running(base);
 }
 
-/* Takes an event out of the queue that it is about to be run from, and out of everything else
- * unless it has EV_PERSIST. */
-static void unqueue_event(struct event_base *base, struct event *event) {
-  event_active_queue_remove(base, &event->ev_evcallback);
-  short flags = event->ev_evcallback.evcb_flags;
-  if (event->ev_events & EV_PERSIST || flags & EVLIST_FINALIZING) return;
-  if (flags & (EVLIST_TIMEOUT | EVLIST_INSERTED))
+/* Takes an event without EV_PERSIST, which is about to run, out of everything else. */
+static void leave_everything(struct event *event) {
+  if (event->ev_evcallback.evcb_flags & (EVLIST_TIMEOUT | EVLIST_INSERTED))
     event_del_locked(event, EVENT_DEL_NOBLOCK);
   else
     event_debug_note_del(event);
 }
 
-static void run_callback(struct event_base *base, struct event_callback *callback) {
-  if (callback_is_event(callback))
-    unqueue_event(base, event_of_callback(callback));
-  else
-    event_active_queue_remove(base, callback);
+/* The timeout of a persistent event counts from what happened last. */
+static inline void restart_timeout(struct event *event) {
+  if (event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT && !(event->ev_res & EV_TIMEOUT))
+    event_timeouts_restart(event);
+}
+
+/* Takes the callback, whose turn it is, out of the queue and calls it. */
+static inline void run_callback(struct event_base *base, struct event_callback *callback) {
+  struct event *event = event_of_callback(callback); /* not so for STRATA_CLOSURE_SELF */
+  take_out(base, callback);
   switch ((enum strata_closure)callback->evcb_closure) {
     case STRATA_CLOSURE_EVENT_SIGNAL:
-      run_signal_event(base, event_of_callback(callback));
+      if (!(event->ev_events & EV_PERSIST)) leave_everything(event);
+      run_signal_event(base, event);
       break;
     case STRATA_CLOSURE_EVENT_PERSIST:
-      if (!(event_of_callback(callback)->ev_res & EV_TIMEOUT))
-        event_timeouts_restart(event_of_callback(callback));
-      run_event(base, event_of_callback(callback));
+      restart_timeout(event);
+      run_event(base, event);
       break;
     case STRATA_CLOSURE_EVENT:
-      run_event(base, event_of_callback(callback));
+      leave_everything(event);
+      run_event(base, event);
       break;
     case STRATA_CLOSURE_EVENT_FINALIZE:
     case STRATA_CLOSURE_EVENT_FINALIZE_FREE:
-      run_event_finalizer(base, event_of_callback(callback));
+      run_event_finalizer(base, event);
       break;
     case STRATA_CLOSURE_SELF:
       run_self(base, callback);
@@ -294,7 +299,11 @@ int event_active_queues_run_finalizers(struct event_base *base) {
     while (callback) {
       struct event_callback *next = EV_TAILQ_NEXT(callback, evcb_active_next);
       if (is_finalizer(callback)) {
-        run_callback(base, callback);
+        take_out(base, callback);
+        if (callback_is_event(callback))
+          run_event_finalizer(base, event_of_callback(callback));
+        else
+          run_self(base, callback);
         num_run++;
         /* The finaliser may have changed the queue. */
         next = EV_TAILQ_FIRST(&base->active[priority].callbacks);

@@ -8,6 +8,7 @@
 #include "loop/debug.h"
 #include "loop/event_internal.h"
 #include "loop/once.h"
+#include "loop/operations.h"
 #include "loop/timeouts.h"
 #include "loop/watch.h"
 #include "util/clock.h"
@@ -47,7 +48,14 @@ static void sink_unlock(struct event_readiness_sink *sink) {
 }
 
 static void sink_lock(struct event_readiness_sink *sink) {
-  event_base_lock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
+  struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
+  event_base_lock(base);
+  /* What is reported from here on needs to wake nobody. */
+  base->may_be_waiting = false;
+}
+
+static void sink_complete(struct event_readiness_sink *sink, struct event_operation *operation) {
+  event_operation_complete(STRATA_CONTAINER_OF(sink, struct event_base, sink), operation);
 }
 
 static bool environment_asks(const struct event_base *base, const char *variable) {
@@ -61,15 +69,27 @@ static const struct event_readiness_ops *variant_of(const struct event_base *bas
   return batches && ops->batching ? ops->batching : ops;
 }
 
-static int choose_backend(struct event_base *base, const struct event_config *config,
-                          const struct event_readiness_ops *const *backends) {
+/* Takes the first that is allowed and works; false when there is none. */
+static bool take_backend(struct event_base *base, const struct event_config *config,
+                         const struct event_readiness_ops *const *backends, bool with_port) {
   for (; *backends; backends++) {
-    if (!event_config_allows(config, *backends)) continue;
+    if (!event_config_allows(config, *backends) || (with_port && !(*backends)->port)) continue;
     base->backend_state = (*backends)->init(base->config_flags);
     if (!base->backend_state) continue;
     base->backend = variant_of(base, *backends);
-    return 0;
+    if (with_port) base->port = base->backend->port;
+    return true;
   }
+  return false;
+}
+
+static int choose_backend(struct event_base *base, const struct event_config *config,
+                          const struct event_readiness_ops *const *backends) {
+  if (base->config_flags & EVENT_BASE_FLAG_COMPLETION) {
+    if (take_backend(base, config, backends, true)) return 0;
+    strata_log(STRATA_LOG_DEBUG, "event_base_new: no completion port is available");
+  }
+  if (take_backend(base, config, backends, false)) return 0;
   strata_log(STRATA_LOG_WARN, "event_base_new: no method of waiting for events is available");
   return -1;
 }
@@ -85,6 +105,7 @@ static void apply_config(struct event_base *base, const struct event_config *con
   base->config_flags = config->flags;
   if (environment_asks(base, "EVENT_PRECISE_TIMER"))
     base->config_flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
+  if (environment_asks(base, "EVENT_COMPLETION")) base->config_flags |= EVENT_BASE_FLAG_COMPLETION;
   base->max_dispatch_ns = config->max_dispatch_ns;
   base->max_dispatch_callbacks = config->max_dispatch_callbacks;
   base->limit_from_priority = config->limit_from_priority;
@@ -102,6 +123,7 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
   base->sink.ready = sink_ready;
   base->sink.unlock = sink_unlock;
   base->sink.lock = sink_lock;
+  base->sink.complete = sink_complete;
   event_signal_map_init(&base->signals);
   event_base_wakeup_init(base);
   apply_config(base, config);
@@ -183,6 +205,7 @@ static void base_free(struct event_base *base, bool run_finalizers) {
   if (base->active) {
     event_base_lock(base);
     delete_all_events(base);
+    event_operations_end_all(base);
     if (run_finalizers)
       while (event_active_queues_run_finalizers(base)) continue;
     empty_active_queues(base);
@@ -233,6 +256,7 @@ static int reinit(struct event_base *base) {
   if (base->backend->fork_needs_reinit) {
     if (replace_backend_state(base) < 0) return -1;
     result = event_fd_map_register_all(base);
+    event_operations_begin_again(base);
   }
   if (event_io_source_is_attached(&base->wakeup.source)) {
     event_base_wakeup_close(base);
@@ -270,7 +294,7 @@ int event_base_get_num_events(struct event_base *base, unsigned which) {
   event_base_lock(base);
   if (which & EVENT_BASE_COUNT_ACTIVE) num += base->active_count.now;
   if (which & EVENT_BASE_COUNT_VIRTUAL) num += base->virtual_count.now;
-  if (which & EVENT_BASE_COUNT_ADDED) num += base->added.now;
+  if (which & EVENT_BASE_COUNT_ADDED) num += event_base_num_added(base);
   event_base_unlock(base);
   return num;
 }

@@ -27,6 +27,8 @@ struct active_queue {
 
 struct common_timeout;
 struct event_once;
+struct event_operation;
+struct event_port_ops;
 struct event_watchers;
 
 /* How many of something there are, and the most there have been since the last reset. */
@@ -58,18 +60,22 @@ struct event_base {
   struct common_timeout **common_timeouts;
   int num_common_timeouts;
   struct event_once *once_events;
+  const struct event_port_ops *port;   /* NULL: no completions */
+  struct event_operation *operations; /* pending ones */
   struct event_watchers *watchers; /* NULL until there was one */
 
   int64_t cached_now_ns;  /* 0: read the clock */
   int64_t wall_offset_ns; /* wall clock minus loop clock, when it was last looked at */
   int64_t wall_offset_at_ns;
 
+  /* `added` is without the active ones; its maximum is of both together. */
   struct event_counter added, active_count, virtual_count;
 
   unsigned long owner_thread;
   struct event_base_wakeup wakeup;
   bool running_loop, may_be_waiting;
   bool exit_requested, break_requested, continue_requested;
+  bool is_closing;
 
   int config_flags;
   int64_t max_dispatch_ns;
@@ -108,22 +114,32 @@ int64_t event_base_wall_ns(struct event_base *base, int64_t loop_ns);
 /* Wakes the loop if another thread is, or is about to be, waiting in the backend. Base lock held.
  */
 static inline void event_base_notify(struct event_base *base) {
-  if (base->may_be_waiting && event_base_runs_elsewhere(base)) event_base_wakeup_send(base);
+  if (base->may_be_waiting) event_base_wakeup_send(base);
 }
 
+static inline void event_counter_note(struct event_counter *counter, int reached) {
+  if (reached > counter->max) counter->max = reached;
+}
 static inline void event_counter_add(struct event_counter *counter, int by) {
   counter->now += by;
-  if (counter->now > counter->max) counter->max = counter->now;
+  event_counter_note(counter, counter->now);
 }
 
-/* Whether there is anything that the loop should go on for. Base lock held. */
+/* What EVENT_BASE_COUNT_ADDED is. Base lock held. */
+static inline int event_base_num_added(const struct event_base *base) {
+  return base->added.now + base->active_count.now;
+}
+
+/* Whether there is anything, beside what is active, that the loop should go on for. Base lock
+ * held. */
 static inline bool event_base_has_work(const struct event_base *base) {
   return base->added.now > 0 || base->virtual_count.now > 0;
 }
-/* Adds to the count of pending and active events; a loop that waits for none any more is woken, so
- * that it ends. Base lock held. */
+/* Adds to the count of pending events; a loop that waits for none any more is woken, so that it
+ * ends. Base lock held. */
 static inline void event_base_count_added(struct event_base *base, int by) {
-  event_counter_add(&base->added, by);
+  base->added.now += by;
+  event_counter_note(&base->added, event_base_num_added(base));
   if (by < 0 && !event_base_has_work(base)) event_base_notify(base);
 }
 /* Something that keeps the loop going without being an event: a pending operation, a source that

@@ -77,6 +77,11 @@ static short wanted_mask(const struct event_base *base, const struct fd_slot *sl
   return slot->source ? mask | slot->source->want : mask;
 }
 
+/* Whether the kernel has this mask for the file that the slot stands for now. */
+static inline bool kernel_knows(const struct fd_slot *slot, short mask) {
+  return mask == slot->kernel_mask && !slot->was_unused;
+}
+
 static int tell_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
                        short mask) {
   if (slot->was_unused) slot->generation++;
@@ -113,7 +118,7 @@ static bool put_off(struct event_base *base, evutil_socket_t fd, struct fd_slot 
 /* Brings the kernel's registration in line with the slot, or has that done before the next wait. */
 static int sync_events(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
   short mask = wanted_mask(base, slot);
-  if (mask == slot->kernel_mask && !slot->was_unused) return 0;
+  if (kernel_knows(slot, mask)) return 0;
   if (base->backend->features & STRATA_READINESS_BATCHES) {
     if (!mask) slot->was_unused = true;
     if (put_off(base, fd, slot)) return 0;
@@ -127,7 +132,7 @@ void event_fd_map_flush(struct event_base *base) {
     struct fd_slot *slot = &base->fds.slots[fd];
     short mask = wanted_mask(base, slot);
     slot->is_dirty = false;
-    if (mask == slot->kernel_mask && !slot->was_unused) continue;
+    if (kernel_knows(slot, mask)) continue;
     if (mask == 0 && slot->kernel_mask == 0) {
       slot->was_unused = false;
       continue;
@@ -142,7 +147,7 @@ void event_fd_map_flush(struct event_base *base) {
  * owner hears of errors. */
 static int sync_source(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
   short mask = wanted_mask(base, slot);
-  return mask == slot->kernel_mask && !slot->was_unused ? 0 : tell_kernel(base, fd, slot, mask);
+  return kernel_knows(slot, mask) ? 0 : tell_kernel(base, fd, slot, mask);
 }
 
 /* Whether the counter left 0 or came to it. */
@@ -225,12 +230,13 @@ static void activate_source(struct event_base *base, struct event_io_source *sou
   if (source->ready & source->want) event_active_queue_push(base, &source->task);
 }
 
-static void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
-  short edge = backend_has_edge(base) ? EV_ET : 0;
+static inline void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
   if (slot->source) activate_source(base, slot->source, what);
   for (struct event *event = slot->events; event; event = event->ev_.ev_io.ev_io_next.le_next) {
-    short matched = event->ev_events & what & IO_EVENTS;
-    if (matched) event_active_locked(event, matched | (event->ev_events & edge), 1);
+    short result = event->ev_events & what & IO_EVENTS;
+    if (!result) continue;
+    if (event->ev_events & EV_ET && backend_has_edge(base)) result |= EV_ET;
+    event_active_locked(event, result, 1);
   }
 }
 

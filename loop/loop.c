@@ -21,7 +21,7 @@ static int collect(struct event_base *base, int flags) {
   bool may_wait = !(flags & EVLOOP_NONBLOCK);
   base->cached_now_ns = 0;
   if (base->watchers) may_wait = event_watchers_run_prepare(base, flags);
-  event_fd_map_flush(base);
+  if (base->fds.num_dirty) event_fd_map_flush(base);
   int64_t now = 0, deadline = 0;
   if (may_wait && !base->num_active) {
     deadline = event_timeouts_next_ns(base);

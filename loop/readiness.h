@@ -17,6 +17,9 @@
  * error, so a short read does not mean that nothing more will come. Never part of an interest. */
 #define STRATA_EV_HANGUP 0x100
 
+struct event_operation;
+struct event_port_ops;
+
 /* Where wait() puts what it found. */
 struct event_readiness_sink {
   /* Takes one ready descriptor with the generation that its last change() carried. The base's
@@ -26,6 +29,8 @@ struct event_readiness_sink {
   /* Release and take the base's lock; a backend brackets the system call that blocks with them. */
   void (*unlock)(struct event_readiness_sink *sink);
   void (*lock)(struct event_readiness_sink *sink);
+  /* Takes an operation that has ended (loop/completion.h). As ready(). */
+  void (*complete)(struct event_readiness_sink *sink, struct event_operation *operation);
 };
 
 /* One descriptor's registration as the base asks for it. */
@@ -67,6 +72,8 @@ struct event_readiness_ops {
   /* The same backend with STRATA_READINESS_BATCHES, for a base that asks for it by
    * EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST or EVENT_EPOLL_USE_CHANGELIST; NULL: there is none. */
   const struct event_readiness_ops *batching;
+  /* The completion port over the same state, or NULL. */
+  const struct event_port_ops *port;
 };
 
 /* The constructor under event_base_new_with_config(): tries the backends of a NULL-terminated

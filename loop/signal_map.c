@@ -49,7 +49,8 @@ static void on_readable(struct event_callback *task, void *arg) {
   unsigned char numbers[1024];
   int num_calls[EVENT_NUM_SIGNALS] = {0};
   ssize_t len;
-  while ((len = read(base->signals.read_fd, numbers, sizeof(numbers))) > 0)
+  while ((len = read(base->signals.read_fd, numbers, sizeof(numbers))) > 0 ||
+         (len < 0 && errno == EINTR))
     for (ssize_t i = 0; i < len; i++)
       if (numbers[i] < EVENT_NUM_SIGNALS) num_calls[numbers[i]]++;
   event_io_source_clear_ready(&base->signals.source, EV_READ);

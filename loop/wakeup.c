@@ -43,6 +43,7 @@ void event_base_wakeup_close(struct event_base *base) {
 void event_base_wakeup_send(struct event_base *base) {
   struct event_base_wakeup *wakeup = &base->wakeup;
   if (wakeup->is_pending || !event_io_source_is_attached(&wakeup->source)) return;
+  if (!event_base_runs_elsewhere(base)) return;
   wakeup->is_pending = strata_wakeup_signal(&wakeup->descriptors) == 0;
   if (!wakeup->is_pending) strata_log_errno(STRATA_LOG_WARN, "waking the loop");
 }

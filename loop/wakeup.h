@@ -22,8 +22,8 @@ void event_base_wakeup_init(struct event_base *base);
 /* 0, or -1 with errno. Nothing happens when it is open already. */
 int event_base_wakeup_open(struct event_base *base);
 void event_base_wakeup_close(struct event_base *base);
-/* Ends the wait that is going on, or the next one. Nothing happens while one is pending, or when it
- * is not open. */
+/* Ends the wait of a loop that another thread runs, or its next one. Nothing happens while a wakeup
+ * is pending, or when it is not open. */
 void event_base_wakeup_send(struct event_base *base);
 
 #endif

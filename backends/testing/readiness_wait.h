@@ -33,13 +33,13 @@ TEST_P(ReadinessConformance, WaitsUntilTheDeadline) {
     Sink sink;
     for (long long wait_ns : {1LL, 300 * STRATA_NS_PER_US, 15 * STRATA_NS_PER_MS}) {
       const int64_t deadline_ns = backend.Now() + wait_ns;
-      // A ring of io_uring that was closed in this process may interrupt one wait, as a signal does.
+      // Each ring of io_uring that was closed in this process may interrupt a wait, as signals do.
       int num_waits = 0;
       do {
         EXPECT_EQ(0, backend.WaitUntil(&sink, deadline_ns));
         num_waits++;
       } while (backend.Now() < deadline_ns);
-      EXPECT_LE(num_waits, 3);
+      EXPECT_LE(num_waits, 100);
     }
     EXPECT_TRUE(sink.reports.empty());
   }

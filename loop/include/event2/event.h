@@ -128,7 +128,12 @@ enum event_base_config_flag {
   EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST = 0x10,
   /** Timeouts use the most precise clock that the system has, where reading it costs more than the
    * one that is used otherwise. The environment variable EVENT_PRECISE_TIMER sets it as well. */
-  EVENT_BASE_FLAG_PRECISE_TIMER = 0x20
+  EVENT_BASE_FLAG_PRECISE_TIMER = 0x20,
+  /** Sockets are served by completion where the platform can: bufferevents and listeners of the base
+   * hand their operations to the kernel (io_uring on Linux) instead of waiting until they would not
+   * block. Where it cannot, the base is one without this flag. The environment variable
+   * EVENT_COMPLETION sets it as well. An addition of strata. */
+  EVENT_BASE_FLAG_COMPLETION = 0x10000
 };
 
 /** A configuration without wishes, to be freed with event_config_free(); NULL when memory is

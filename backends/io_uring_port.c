@@ -1,0 +1,213 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "backends/io_uring_state.h"
+#include "backends/received_pool.h"
+
+_Static_assert(sizeof(struct event_span) == sizeof(struct iovec) &&
+                   offsetof(struct event_span, data) == offsetof(struct iovec, iov_base) &&
+                   offsetof(struct event_span, len) == offsetof(struct iovec, iov_len),
+               "spans are given to the kernel as they are");
+
+/* What the port keeps in an operation. */
+struct operation_state {
+  struct msghdr message;
+  struct event_received *own_memory; /* in place of the pool's, which was in use up */
+  bool is_cancelled;
+};
+
+static struct operation_state *state_of(struct event_operation *operation) {
+  _Static_assert(sizeof(struct operation_state) <= sizeof(operation->port_words), "it fits");
+  return (struct operation_state *)(void *)operation->port_words;
+}
+
+static uint64_t user_data_of(struct event_operation *operation) {
+  return (uint64_t)(uintptr_t)operation;
+}
+
+static bool takes_memory_of_port(const struct event_operation *operation) {
+  return operation->kind == EVENT_OPERATION_RECV && !operation->num_spans;
+}
+
+/* --- Launching --- */
+
+static void collect(struct io_uring_state *state, struct event_operation *operation) {
+  operation->next_waiting = NULL;
+  *state->last_launched = operation;
+  state->last_launched = &operation->next_waiting;
+}
+
+static int port_launch(void *opaque, struct event_operation *operation) {
+  memset(state_of(operation), 0, sizeof(struct operation_state));
+  collect(opaque, operation);
+  return 0;
+}
+
+static void port_cancel(void *opaque, struct event_operation *operation) {
+  state_of(operation)->is_cancelled = true;
+  /* One that is not prepared yet ends in the next wait, as one that the kernel does not take. */
+  (void)strata_io_uring_cancel(opaque, user_data_of(operation));
+}
+
+static void finish(struct event_operation *operation, ev_ssize_t result, int error,
+                   struct event_readiness_sink *sink) {
+  struct operation_state *own = state_of(operation);
+  if (own->own_memory && own->own_memory != operation->received)
+    own->own_memory->release(own->own_memory);
+  operation->result = result;
+  operation->error = error;
+  sink->complete(sink, operation);
+}
+
+static void use_message(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  struct msghdr *message = &state_of(operation)->message;
+  message->msg_iov = (struct iovec *)(uintptr_t)operation->spans;
+  message->msg_iovlen = (size_t)operation->num_spans;
+  sqe->opcode = operation->kind == EVENT_OPERATION_RECV ? IORING_OP_RECVMSG : IORING_OP_SENDMSG;
+  sqe->addr = (uint64_t)(uintptr_t)message;
+  sqe->len = 1;
+}
+
+static void use_span(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  sqe->opcode = operation->kind == EVENT_OPERATION_RECV ? IORING_OP_RECV : IORING_OP_SEND;
+  sqe->addr = (uint64_t)(uintptr_t)operation->spans[0].data;
+  size_t len = operation->spans[0].len;
+  sqe->len = len > INT32_MAX ? INT32_MAX : (uint32_t)len;
+}
+
+static void use_memory_of_port(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  struct event_received *own_memory = state_of(operation)->own_memory;
+  size_t limit = operation->max_len && operation->max_len < STRATA_RECEIVED_LEN
+                     ? operation->max_len
+                     : STRATA_RECEIVED_LEN;
+  sqe->opcode = IORING_OP_RECV;
+  sqe->len = (uint32_t)limit;
+  if (own_memory)
+    sqe->addr = (uint64_t)(uintptr_t)own_memory->data;
+  else
+    sqe->flags = IOSQE_BUFFER_SELECT;
+}
+
+static void fill_in(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  sqe->fd = operation->fd;
+  sqe->user_data = user_data_of(operation);
+  switch (operation->kind) {
+    case EVENT_OPERATION_RECV:
+    case EVENT_OPERATION_SEND:
+      if (takes_memory_of_port(operation))
+        use_memory_of_port(sqe, operation);
+      else if (operation->num_spans == 1)
+        use_span(sqe, operation);
+      else
+        use_message(sqe, operation);
+      sqe->msg_flags = MSG_NOSIGNAL;
+      break;
+    case EVENT_OPERATION_ACCEPT:
+      sqe->opcode = IORING_OP_ACCEPT;
+      sqe->addr = (uint64_t)(uintptr_t)operation->address;
+      sqe->addr2 = operation->address ? (uint64_t)(uintptr_t)&operation->address_len : 0;
+      sqe->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+      break;
+    case EVENT_OPERATION_CONNECT:
+      sqe->opcode = IORING_OP_CONNECT;
+      sqe->addr = (uint64_t)(uintptr_t)operation->address;
+      sqe->off = operation->address_len;
+      break;
+  }
+}
+
+/* Makes sure that bytes have a place to go to. */
+static int provide_memory(struct io_uring_state *state, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  if (own->own_memory) return 0;
+  if (!state->pool) state->pool = strata_received_pool_new(&state->ring);
+  if (state->pool) return 0;
+  own->own_memory = strata_received_new(STRATA_RECEIVED_LEN);
+  return own->own_memory ? 0 : -1;
+}
+
+int strata_io_uring_port_prepare(struct io_uring_state *state, struct event_readiness_sink *sink) {
+  struct event_operation *operation;
+  while ((operation = state->first_launched) != NULL) {
+    int error = 0;
+    if (state_of(operation)->is_cancelled)
+      error = ECANCELED;
+    else if (takes_memory_of_port(operation) && provide_memory(state, operation) < 0)
+      error = ENOMEM;
+    if (!error) {
+      struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
+      if (!sqe) return -1;
+      fill_in(sqe, operation);
+    }
+    state->first_launched = operation->next_waiting;
+    if (!state->first_launched) state->last_launched = &state->first_launched;
+    if (error) finish(operation, -1, error, sink);
+  }
+  return 0;
+}
+
+/* --- Completing --- */
+
+/* Ended by the kernel for no reason of the operation's. */
+static bool must_begin_again(struct event_operation *operation, int error) {
+  if (state_of(operation)->is_cancelled) return false;
+  /* ECANCELED: the thread that submitted it has ended. */
+  return error == EINTR || error == EAGAIN || error == ECANCELED;
+}
+
+static bool all_memory_is_in_use(struct event_operation *operation, int error) {
+  return error == ENOBUFS && takes_memory_of_port(operation) && !state_of(operation)->own_memory;
+}
+
+static struct event_received *received_by(struct io_uring_state *state,
+                                          struct event_operation *operation,
+                                          const struct io_uring_cqe *cqe) {
+  size_t len = cqe->res > 0 ? (size_t)cqe->res : 0;
+  if (cqe->flags & IORING_CQE_F_BUFFER)
+    return strata_received_pool_take(state->pool, cqe->flags >> IORING_CQE_BUFFER_SHIFT, len);
+  struct event_received *own_memory = state_of(operation)->own_memory;
+  if (own_memory) own_memory->len = len;
+  return len ? own_memory : NULL;
+}
+
+void strata_io_uring_port_report(struct io_uring_state *state, const struct io_uring_cqe *cqe,
+                                 struct event_readiness_sink *sink) {
+  struct event_operation *operation = (struct event_operation *)(uintptr_t)cqe->user_data;
+  int error = cqe->res < 0 ? -cqe->res : 0;
+  operation->received = received_by(state, operation, cqe);
+  if (operation->received && !operation->received->len) {
+    operation->received->release(operation->received);
+    operation->received = NULL;
+  }
+  if (all_memory_is_in_use(operation, error)) {
+    state_of(operation)->own_memory = strata_received_new(STRATA_RECEIVED_LEN);
+    if (state_of(operation)->own_memory) {
+      collect(state, operation);
+      return;
+    }
+    error = ENOMEM;
+  }
+  if (must_begin_again(operation, error)) {
+    collect(state, operation);
+    return;
+  }
+  finish(operation, error ? -1 : cqe->res, error, sink);
+}
+
+/* --- Beginning and end --- */
+
+void strata_io_uring_port_init(struct io_uring_state *state) {
+  state->last_launched = &state->first_launched;
+}
+
+void strata_io_uring_port_destroy(struct io_uring_state *state) {
+  if (state->pool) strata_received_pool_close(state->pool);
+}
+
+const struct event_port_ops strata_io_uring_port_ops = {
+    .features = STRATA_PORT_PROVIDES_MEMORY,
+    .launch = port_launch,
+    .cancel = port_cancel,
+};

@@ -1,0 +1,115 @@
+#include <errno.h>
+
+#include "loop/active.h"
+#include "loop/base.h"
+#include "loop/completion.h"
+#include "loop/operations.h"
+#include "util/queue.h"
+
+static void unlink_operation(struct event_operation *operation) {
+  *operation->link = operation->next;
+  if (operation->next) operation->next->link = operation->link;
+  operation->link = NULL;
+}
+
+static void run(struct event_callback *task, void *arg) {
+  struct event_operation *operation = arg;
+  struct event_base *base = operation->base;
+  event_base_lock(base);
+  task->evcb_flags &= ~EVLIST_FINALIZING;
+  unlink_operation(operation);
+  event_base_unlock(base);
+  operation->function(operation);
+}
+
+void event_operation_init(struct event_operation *operation, int priority,
+                          event_operation_fn function) {
+  memset(operation, 0, sizeof(*operation));
+  event_callback_init(&operation->task, priority, run, operation);
+  operation->function = function;
+}
+
+static int launch(struct event_operation *operation, struct event_base *base) {
+  if (!base->port || base->is_closing) {
+    errno = base->port ? ECANCELED : ENOTSUP;
+    return -1;
+  }
+  operation->base = base;
+  operation->received = NULL;
+  operation->is_in_flight = true;
+  if (base->port->launch(base->backend_state, operation) < 0) {
+    operation->is_in_flight = false;
+    return -1;
+  }
+  operation->next = base->operations;
+  operation->link = &base->operations;
+  if (operation->next) operation->next->link = &operation->next;
+  base->operations = operation;
+  /* Another thread's wait may have begun without it. */
+  event_base_notify(base);
+  return 0;
+}
+
+int event_operation_launch(struct event_operation *operation, struct event_base *base) {
+  event_base_lock(base);
+  int result = launch(operation, base);
+  event_base_unlock(base);
+  return result;
+}
+
+void event_operation_cancel(struct event_operation *operation) {
+  struct event_base *base = operation->base;
+  if (!base) return;
+  event_base_lock(base);
+  if (operation->is_in_flight) {
+    base->port->cancel(base->backend_state, operation);
+    event_base_notify(base);
+  }
+  event_base_unlock(base);
+}
+
+void event_base_keep_going(struct event_base *base, int by) {
+  event_base_lock(base);
+  event_base_add_virtual(base, by);
+  event_base_unlock(base);
+}
+
+unsigned event_base_port_features(const struct event_base *base) {
+  return base->port ? base->port->features | STRATA_PORT_PRESENT : 0;
+}
+
+void event_operation_complete(struct event_base *base, struct event_operation *operation) {
+  operation->is_in_flight = false;
+  event_active_queue_push(base, &operation->task);
+}
+
+/* Every function runs, those whose operation was complete already as well. */
+void event_operations_end_all(struct event_base *base) {
+  base->is_closing = true;
+  for (struct event_operation *operation = base->operations; operation; operation = operation->next)
+    if (operation->is_in_flight) base->port->cancel(base->backend_state, operation);
+  struct event_operation *operation = base->operations;
+  while (operation) {
+    if (!operation->is_in_flight) {
+      operation->task.evcb_flags |= EVLIST_FINALIZING;
+      operation = operation->next;
+    } else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0) {
+      return;
+    }
+  }
+}
+
+static bool only_takes(const struct event_operation *operation) {
+  return operation->kind == EVENT_OPERATION_RECV || operation->kind == EVENT_OPERATION_ACCEPT;
+}
+
+void event_operations_begin_again(struct event_base *base) {
+  struct event_operation *operation = base->operations;
+  for (; operation; operation = operation->next) {
+    if (!operation->is_in_flight) continue;
+    if (only_takes(operation) && base->port->launch(base->backend_state, operation) == 0) continue;
+    operation->result = -1;
+    operation->error = ECANCELED;
+    event_operation_complete(base, operation);
+  }
+}
