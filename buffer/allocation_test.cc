@@ -1,4 +1,5 @@
 // Memory: every allocation may fail, and a steady state makes none.
+#include <event2/buffer_compat.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -123,6 +124,11 @@ std::vector<Operation> Operations() {
          return evbuffer_add_cb(
                     p.a, [](struct evbuffer *, const struct evbuffer_cb_info *, void *) {},
                     nullptr) != nullptr;
+       }},
+      {"setcb",
+       [](Pair p) {
+         return evbuffer_setcb(
+                    p.a, [](struct evbuffer *, size_t, size_t, void *) {}, nullptr) == 0;
        }},
       {"add_file_mapped",
        [](Pair p) {

@@ -244,6 +244,35 @@ TEST_F(BufferFile, TruncationWhileSendingIsAnError) {  // libevent returns 0 for
   EXPECT_EQ(EIO, errno);
 }
 
+// Bytes that are promised and not there cannot be looked at; what is before them can.
+TEST_F(BufferFile, TruncationBeforeLooking) {
+  if (OnLibevent()) GTEST_SKIP() << "undefined in libevent, see CanBeLookedAt";
+  evbuffer_set_flags(buf_, EVBUFFER_FLAG_DRAINS_TO_FD);
+  evbuffer_add(buf_, "head", 4);
+  struct evbuffer_file_segment *segment =
+      evbuffer_file_segment_new(fd_, 0, -1, EVBUF_FS_DISABLE_MMAP);
+  ASSERT_NE(nullptr, segment);
+  EXPECT_EQ(0, evbuffer_add_file_segment(buf_, segment, 0, -1));
+  evbuffer_file_segment_free(segment);
+  evbuffer_add(buf_, "\r\n", 2);
+  const size_t len = evbuffer_get_length(buf_);
+  ASSERT_EQ(0, ftruncate(fd_, 1000));
+  char bytes[100];
+  struct evbuffer_ptr at;
+  ASSERT_EQ(0, evbuffer_ptr_set(buf_, &at, 2, EVBUFFER_PTR_SET));
+  EXPECT_EQ(-1, evbuffer_copyout_from(buf_, &at, bytes, 100));
+  EXPECT_EQ(-1, evbuffer_copyout(buf_, bytes, 100));
+  EXPECT_EQ(-1, evbuffer_remove(buf_, bytes, 100));
+  EXPECT_EQ(nullptr, evbuffer_pullup(buf_, 100));
+  EXPECT_EQ(nullptr, evbuffer_readln(buf_, nullptr, EVBUFFER_EOL_CRLF));
+  EXPECT_EQ(len, evbuffer_get_length(buf_));
+  EXPECT_EQ(4, evbuffer_remove(buf_, bytes, 4));
+  EXPECT_EQ("head", std::string(bytes, 4));
+  EXPECT_EQ(nullptr, evbuffer_pullup(buf_, 1));
+  EXPECT_EQ(0, evbuffer_drain(buf_, len - 6));
+  EXPECT_EQ(2, evbuffer_remove(buf_, bytes, 100));
+}
+
 TEST_F(BufferFile, LeavesTheDescriptorOfAFrozenBuffer) {  // libevent closes it
   evbuffer_freeze(buf_, 0);
   EXPECT_EQ(-1, evbuffer_add_file(buf_, fd_, 0, 10));

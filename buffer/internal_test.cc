@@ -130,6 +130,51 @@ TEST(Deferred, CallbackMayFreeTheBuffer) {
   queue.Run();
 }
 
+TEST(Deferred, MayMoveToAnotherBase) {
+  Queue first, second;
+  Calls calls;
+  struct evbuffer *buf = evbuffer_new();
+  ASSERT_EQ(0, evbuffer_defer_callbacks(buf, first.base()));
+  evbuffer_add_cb(buf, Note, &calls);
+  evbuffer_add(buf, "abc", 3);
+  ASSERT_EQ(0, evbuffer_defer_callbacks(buf, second.base()));
+  EXPECT_EQ(1u, first.queued.size()) << "what is queued stays";
+  first.Run();
+  EXPECT_EQ(1, calls.num);
+  evbuffer_add(buf, "def", 3);
+  EXPECT_TRUE(first.queued.empty());
+  second.Run();
+  EXPECT_EQ(2, calls.num);
+  evbuffer_free(buf);
+}
+
+TEST(Flags, AreSetAndCleared) {
+  struct evbuffer *buf = evbuffer_new();
+  const uint32_t before = buf->flags;
+  EXPECT_EQ(0, evbuffer_set_flags(buf, EVBUFFER_FLAG_DRAINS_TO_FD));
+  EXPECT_EQ(before | EVBUFFER_FLAG_DRAINS_TO_FD, buf->flags);
+  EXPECT_EQ(0, evbuffer_clear_flags(buf, EVBUFFER_FLAG_DRAINS_TO_FD));
+  EXPECT_EQ(before, buf->flags);
+  evbuffer_free(buf);
+}
+
+// ---- Lengths that no memory has ----
+
+TEST(Overflow, IsRefused) {
+  struct evbuffer *buf = evbuffer_new();
+  const size_t huge = static_cast<size_t>(EV_SSIZE_MAX);
+  EXPECT_EQ(-1, evbuffer_expand(buf, huge - 100));
+  char byte = 'x';
+  struct evbuffer_iovec vec[2] = {{&byte, 1}, {&byte, huge}};
+  EXPECT_EQ(0u, evbuffer_add_iovec(buf, vec, 2));
+  vec[1].iov_len = SIZE_MAX;
+  EXPECT_EQ(0u, evbuffer_add_iovec(buf, vec, 2));
+  EXPECT_EQ(0u, evbuffer_get_length(buf));
+  vec[1].iov_len = 1;
+  EXPECT_EQ(2u, evbuffer_add_iovec(buf, vec, 2));
+  evbuffer_free(buf);
+}
+
 // Something that embeds a buffer and counts its references.
 struct Parent {
   struct evbuffer_parent base;
@@ -356,6 +401,46 @@ TEST(Pin, ReceivesWhileTheContentIsTakenAway) {
   strata_chain_unpin(chain, CHAIN_PINNED_WRITE);
   evbuffer_free(buf);
   evbuffer_free(other);
+}
+
+// Two blocks were offered to the kernel; then the first one's content was taken away, and what
+// arrived went to the second one alone.
+TEST(Pin, SecondOfTwoBlocksIsFilled) {
+  struct evbuffer *buf = evbuffer_new();
+  evbuffer_add(buf, "abc", 3);
+  struct evbuffer_iovec vec[2];
+  const ev_ssize_t len = static_cast<ev_ssize_t>(strata_chain_room(buf->first)) + 1;
+  ASSERT_EQ(2, evbuffer_reserve_space(buf, len, vec, 2));
+  struct evbuffer_chain *chain = buf->first, *second = chain->next;
+  strata_chain_pin(chain, CHAIN_PINNED_WRITE);
+  strata_chain_pin(second, CHAIN_PINNED_WRITE);
+  evbuffer_drain(buf, 3);
+  vec[0].iov_len = 0;
+  memcpy(vec[1].iov_base, "def", 3);
+  vec[1].iov_len = 3;
+  EXPECT_EQ(0, evbuffer_commit_space(buf, vec, 2));
+  EXPECT_EQ("def", Content(buf));
+  evbuffer_add(buf, "ghi", 3);
+  EXPECT_EQ("defghi", Content(buf));
+  strata_chain_unpin(chain, CHAIN_PINNED_WRITE);
+  strata_chain_unpin(second, CHAIN_PINNED_WRITE);
+  evbuffer_free(buf);
+}
+
+// A block that the kernel writes into is kept when unused blocks are given back.
+TEST(Pin, UnusedBlockStays) {
+  struct evbuffer *buf = evbuffer_new();
+  struct evbuffer_iovec vec;
+  ASSERT_EQ(1, evbuffer_reserve_space(buf, 100, &vec, 1));
+  struct evbuffer_chain *chain = buf->first;
+  strata_chain_pin(chain, CHAIN_PINNED_WRITE);
+  const std::string bytes(100000, 'x');
+  EXPECT_EQ(0, evbuffer_add(buf, bytes.data(), bytes.size()));
+  EXPECT_TRUE(bytes == Content(buf));
+  memset(chain->base, 'k', 100);  // The kernel's write.
+  EXPECT_TRUE(bytes == Content(buf));
+  strata_chain_unpin(chain, CHAIN_PINNED_WRITE);
+  evbuffer_free(buf);
 }
 
 TEST(Pin, SendsWhileTheBufferChanges) {

@@ -2,6 +2,7 @@
 #include <event2/buffer.h>
 #include <event2/thread.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstring>
@@ -30,6 +31,37 @@ TEST_F(Locking, IsEnabledOnce) {
   evbuffer_unlock(buf);
   evbuffer_unlock(buf);
   evbuffer_free(buf);
+}
+
+// The hooks of pthreads take a pthread_mutex_t for a lock.
+TEST_F(Locking, LockOfTheCallers) {
+  pthread_mutexattr_t recursive;
+  ASSERT_EQ(0, pthread_mutexattr_init(&recursive));
+  ASSERT_EQ(0, pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE));
+  pthread_mutex_t mutex;
+  ASSERT_EQ(0, pthread_mutex_init(&mutex, &recursive));
+  struct evbuffer *buf = evbuffer_new();
+  EXPECT_EQ(0, evbuffer_enable_locking(buf, &mutex));
+  EXPECT_EQ(-1, evbuffer_enable_locking(buf, &mutex));
+  auto is_taken = [&] {
+    bool taken = false;
+    std::thread([&] {
+      taken = pthread_mutex_trylock(&mutex) != 0;
+      if (!taken) pthread_mutex_unlock(&mutex);
+    }).join();
+    return taken;
+  };
+  EXPECT_FALSE(is_taken());
+  evbuffer_lock(buf);
+  EXPECT_TRUE(is_taken());
+  evbuffer_add(buf, "abc", 3);
+  EXPECT_TRUE(is_taken());
+  evbuffer_unlock(buf);
+  EXPECT_FALSE(is_taken());
+  evbuffer_free(buf);
+  EXPECT_FALSE(is_taken()) << "not freed with the buffer";
+  EXPECT_EQ(0, pthread_mutex_destroy(&mutex));
+  pthread_mutexattr_destroy(&recursive);
 }
 
 TEST_F(Locking, WritersDoNotMixTheirRecords) {

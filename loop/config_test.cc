@@ -225,4 +225,62 @@ TEST(ConfigDispatch, UrgentPrioritiesAreExempt) {
   EXPECT_EQ("012u3456789", RunWithLimits(limited.get(), 0));
 }
 
+// --- What a base says of itself ---
+
+std::string logged;
+
+TEST(ConfigEnvironment, MethodIsShownOnRequest) {
+  event_set_log_callback([](int, const char *message) { logged = message; });
+  { Loop loop; }
+  EXPECT_EQ("", logged);
+  Variable show("EVENT_SHOW_METHOD", "1");
+  Loop loop;
+  event_set_log_callback(nullptr);
+  EXPECT_NE(std::string::npos, logged.find(event_base_get_method(loop))) << logged;
+}
+
+#if !defined(STRATA_ORACLE)  // A function of 2.2.
+TEST(ConfigMethods, SignalsHaveOne) {
+  Loop loop;
+  EXPECT_STREQ("signal", event_base_get_signal_method(loop));
+}
+#endif
+
+TEST(ConfigPriorities, SameNumberAgainIsNoChange) {
+  Loop loop;
+  EXPECT_EQ(0, event_base_priority_init(loop, 3));
+  EXPECT_EQ(0, event_base_priority_init(loop, 3));
+  Ev ev(loop, -1, 0);
+  ev.Active(EV_READ);
+  // libevent looks at what is active first, though there is nothing to do.
+  EXPECT_EQ(kOnLibevent ? -1 : 0, event_base_priority_init(loop, 3));
+  EXPECT_EQ(-1, event_base_priority_init(loop, 4)) << "not while something is active";
+  EXPECT_EQ(3, event_base_get_npriorities(loop));
+  EXPECT_EQ(1, loop.Dispatch());
+  EXPECT_EQ(1, ev.calls);
+}
+
+// An event that is active and was never added belongs to the base in no other way.
+TEST(ConfigBase, ActiveEventIsLetGo) {
+  struct event ev;
+  {
+    Loop loop;
+    event_assign(
+        &ev, loop, -1, 0, [](evutil_socket_t, short, void *) { ADD_FAILURE(); }, nullptr);
+    event_active(&ev, EV_READ, 1);
+    EXPECT_EQ(EV_READ, event_pending(&ev, EV_READ, nullptr));
+  }
+  EXPECT_EQ(EVLIST_INIT, ev.ev_evcallback.evcb_flags);
+}
+
+TEST(ConfigDebugDeathTest, DebugModeComesBeforeTheFirstBase) {
+  Loop loop;
+  EXPECT_EXIT(
+      {
+        event_set_fatal_callback([](int error) { exit(40 + error); });
+        event_enable_debug_mode();
+      },
+      testing::ExitedWithCode(41), "event_enable_debug_mode");
+}
+
 }  // namespace

@@ -2,6 +2,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "loop/test_support.h"
@@ -120,6 +122,93 @@ TEST(CornerTimeout, ComesTogetherWithTheCondition) {
   loop.Turn();
   EXPECT_EQ(1, ev.calls);
   EXPECT_EQ(kOnLibevent ? EV_TIMEOUT : EV_READ | EV_TIMEOUT, ev.last_what);
+}
+
+// libevent 2.1 sets the next deadline when the callback runs. strata sets it when the event comes
+// due, so that it keeps its place among the timers.
+TEST(CornerTimeout, NextDeadlineIsSetBeforeTheCallbackRuns) {
+  Loop loop;
+  event_base_priority_init(loop, 2);
+  Ev beat(loop, -1, EV_PERSIST);
+  auto deadline = [&] {
+    struct timeval tv = {0, 0};
+    EXPECT_EQ(EV_TIMEOUT, event_pending(beat.get(), EV_TIMEOUT, &tv));
+    return Usec(tv);
+  };
+  long long in_callback = 0;
+  Ev urgent(loop, -1, 0, [&](int, short) { in_callback = deadline(); });
+  event_priority_set(urgent.get(), 0);
+  event_priority_set(beat.get(), 1);
+  beat.AddMs(100);
+  urgent.AddMs(1);
+  const long long at_add = deadline();
+  SpinUntil(WallUsec() + 150000);  // Both come due in one turn.
+  loop.Turn();
+  EXPECT_EQ(1, urgent.calls);
+  // Half an interval, as the clocks that are compared need not agree to the microsecond.
+  EXPECT_EQ(!kOnLibevent, in_callback >= at_add + 50000) << in_callback - at_add;
+}
+
+// libevent's clock has ticks of some milliseconds unless EVENT_BASE_FLAG_PRECISE_TIMER is set.
+TEST(CornerTimeout, ClockIsPreciseWithoutAsking) {
+  Loop loop;
+  auto now = [&] {
+    struct timeval tv = {0, 0};
+    EXPECT_EQ(0, event_gettime_monotonic(loop, &tv));
+    return Usec(tv);
+  };
+  long long smallest_step = std::numeric_limits<long long>::max();
+  for (int i = 0; i < 5; i++) {
+    const long long before = now();
+    long long after;
+    do {
+      after = now();
+    } while (after == before);
+    smallest_step = std::min(smallest_step, after - before);
+  }
+  EXPECT_EQ(!kOnLibevent, smallest_step < 900) << smallest_step;
+}
+
+TEST(CornerTimeout, ShortTimersAreNotEarly) {
+  if (kOnLibevent) GTEST_SKIP();  // By its own clock they are not; this asks another one.
+  Loop loop;
+  for (int round = 0; round < 20; round++) {
+    Ev ev(loop, -1, 0);
+    const auto begin = std::chrono::steady_clock::now();
+    ev.AddMs(2);
+    loop.Dispatch();
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(2));
+    EXPECT_EQ(1, ev.calls);
+  }
+}
+
+// --- Callbacks that become active while callbacks run ---
+
+TEST(CornerActive, RunsInTheSameTurn) {
+  Loop loop;
+  Ev second(loop, -1, 0), first(loop, -1, 0, [&](int, short) { second.Active(EV_READ); });
+  first.Active(EV_READ);
+  loop.Turn();
+  EXPECT_EQ(1, first.calls);
+  EXPECT_EQ(1, second.calls);
+}
+
+// libevent 2.1 goes on for as long as there is something active, and looks at no descriptor.
+TEST(CornerActive, OneThatActivatesItselfDoesNotStarveDescriptors) {
+  Loop loop;
+  Pair pair;
+  const int kMany = 10000;
+  int when_read = 0;
+  Ev spinner(loop, -1, 0, [&](int, short) {
+    if (spinner.calls == 1) pair.Send(1, "x");
+    if (spinner.calls < kMany && when_read == 0) spinner.Active(EV_READ);
+  });
+  Ev reader(loop, pair[0], EV_READ, [&](int, short) { when_read = spinner.calls; });
+  reader.Add();
+  spinner.Active(EV_READ);
+  EXPECT_EQ(1, loop.Dispatch());
+  EXPECT_EQ(1, reader.calls);
+  EXPECT_EQ(kOnLibevent, when_read == kMany) << when_read;
 }
 
 // --- Events that free themselves ---

@@ -2,6 +2,7 @@
 // Debug mode has to be turned on before anything else is done, so this test has a binary of its
 // own.
 #include <event2/thread.h>
+#include <stdlib.h>
 
 #include <atomic>
 #include <thread>
@@ -53,6 +54,36 @@ TEST(DebugModeDeathTest, UsedAfterUnassign) {
   EXPECT_DEATH(event_add(&ev, nullptr), "");
 }
 
+// A program that wants to write its own report, or to end in its own way.
+TEST(DebugModeDeathTest, FatalCallbackIsAsked) {
+  Loop loop;
+  struct event ev;
+  memset(&ev, 0, sizeof(ev));
+  ev.ev_base = loop;
+  EXPECT_EXIT(
+      {
+        const int means_abort = static_cast<int>(0xdeaddead);
+        event_set_fatal_callback([](int error) { exit(error == means_abort ? 42 : 1); });
+        event_add(&ev, nullptr);
+      },
+      testing::ExitedWithCode(42), "");
+}
+
+TEST(DebugMode, LevelAndEdgeDoNotMix) {
+  QuietLog quiet;
+  Loop loop;
+  if (!(event_base_get_features(loop) & EV_FEATURE_ET)) GTEST_SKIP();
+  Pair pair;
+  Ev level(loop, pair[0], EV_READ | EV_PERSIST), edge(loop, pair[0], EV_READ | EV_PERSIST | EV_ET);
+  Ev other_edge(loop, pair[0], EV_WRITE | EV_PERSIST | EV_ET);
+  EXPECT_EQ(0, level.Add());
+  EXPECT_EQ(-1, edge.Add());
+  level.Del();
+  EXPECT_EQ(0, edge.Add());
+  EXPECT_EQ(0, other_edge.Add());
+  EXPECT_EQ(-1, level.Add());
+}
+
 // Each is out of use afterwards, so filling it in anew is no misuse.
 TEST(DebugMode, AssignedAnewWhenItIsOutOfUse) {
   Loop loop;
@@ -101,6 +132,25 @@ TEST(DebugMode, ManyThreads) {
   }
   for (std::thread &thread : threads) thread.join();
   EXPECT_EQ(2000, calls);
+}
+
+// What is still known then is forgotten, and not leaked; debug mode is off, and may come again.
+void ShutDownWithEventsKnown() {
+  struct event events[100];
+  struct event_base *base = event_base_new();
+  for (struct event &ev : events) event_assign(&ev, base, -1, 0, Ignore, nullptr);
+  event_base_free(base);
+  libevent_global_shutdown();
+  event_enable_debug_mode();
+  event_set_fatal_callback([](int) { exit(42); });
+  events[0].ev_base = base = event_base_new();
+  event_add(&events[0], nullptr);
+  exit(0);
+}
+
+TEST(DebugModeDeathTest, GlobalShutdownForgetsEvents) {
+  if (kOnLibevent) GTEST_SKIP() << "libevent ends the program: it remembers that there was a base";
+  EXPECT_EXIT(ShutDownWithEventsKnown(), testing::ExitedWithCode(42), "");
 }
 
 }  // namespace

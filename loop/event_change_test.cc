@@ -122,4 +122,47 @@ TEST(EventChanges, DeletedThenAddedAgainInOneTurn) {
   EXPECT_EQ(0, other.calls);
 }
 
+// With the changelist, epoll hears of a descriptor in the next turn, and so does whoever closed it.
+TEST(EventChanges, ChangelistReportsADescriptorThatIsGone) {
+  struct event_config *config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  Loop loop(event_base_new_with_config(config));
+  event_config_free(config);
+  if (strncmp(event_base_get_method(loop), "epoll", 5) != 0) GTEST_SKIP();
+  Pair gone, pair;
+  Ev lost(loop, gone[0], EV_READ | EV_PERSIST), ev(loop, pair[0], EV_READ);
+  EXPECT_EQ(0, lost.Add());
+  EXPECT_EQ(0, ev.Add());
+  gone.Close(0);
+  pair.Send(1, "x");
+  static int num_messages;
+  num_messages = 0;
+  event_set_log_callback([](int, const char *) { num_messages++; });
+  loop.Turn();
+  EXPECT_EQ(1, num_messages);
+  EXPECT_EQ(1, ev.calls) << "the others go on";
+  lost.Del();
+  event_set_log_callback(nullptr);
+  EXPECT_EQ(0, lost.calls);
+}
+
+// A change that waits for the next turn is out of date when the backend is made anew.
+TEST(EventChanges, ReinitWithAChangeThatWaits) {
+  struct event_config *config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
+  Loop loop(event_base_new_with_config(config));
+  event_config_free(config);
+  Pair pair;
+  Ev ev(loop, pair[0], EV_READ | EV_PERSIST, [&](int, short) { pair.Recv(0); });
+  EXPECT_EQ(0, ev.Add());
+  loop.Turn();
+  ev.Del();
+  EXPECT_EQ(0, event_reinit(loop));
+  pair.Send(1, "x");
+  loop.Turn();
+  EXPECT_EQ(0, ev.calls);
+  EXPECT_EQ(0, ev.Add());
+  EXPECT_TRUE(loop.RunUntil([&] { return ev.calls == 1; }));
+}
+
 }  // namespace

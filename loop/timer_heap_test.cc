@@ -25,10 +25,10 @@ class TimerHeapTest : public testing::Test {
   }
 
   int64_t Pop() {
-    const struct timer_slot top = *event_timer_heap_top(&heap_);
-    event_timer_heap_remove(&heap_, top.event);
-    EXPECT_FALSE(event_timer_heap_contains(top.event));
-    return top.deadline_ns;
+    struct event *top = event_timer_heap_top(&heap_);
+    event_timer_heap_remove(&heap_, top);
+    EXPECT_FALSE(event_timer_heap_contains(top));
+    return event_timer_heap_deadline_ns(top);
   }
 
   std::deque<struct event> events_;
@@ -58,6 +58,31 @@ TEST_F(TimerHeapTest, GivesMemoryBack) {
   EXPECT_LT(heap_.capacity, full / 16);
 }
 
+TEST_F(TimerHeapTest, PuttingOffMovesNothing) {
+  std::vector<struct event *> events;
+  for (int i = 0; i < 100; i++) events.push_back(Push(i));
+  for (int i = 0; i < 100; i++) {
+    const int index = events[i]->ev_timeout_pos.min_heap_idx;
+    event_timer_heap_update(&heap_, events[i], 1000 - i);
+    EXPECT_EQ(index, events[i]->ev_timeout_pos.min_heap_idx);
+  }
+  for (int i = 99; i >= 0; i--) {
+    ASSERT_EQ(events[i], event_timer_heap_top(&heap_));
+    ASSERT_EQ(1000 - i, Pop());
+  }
+}
+
+TEST_F(TimerHeapTest, AnEarlierDeadlineCountsAtOnce) {
+  for (int i = 0; i < 100; i++) Push(100 + i);
+  struct event *last = Push(1000);
+  event_timer_heap_update(&heap_, last, 5000);
+  event_timer_heap_update(&heap_, last, 2000);
+  EXPECT_NE(last, event_timer_heap_top(&heap_));
+  event_timer_heap_update(&heap_, last, 7);
+  EXPECT_EQ(last, event_timer_heap_top(&heap_));
+  EXPECT_EQ(7, Pop());
+}
+
 /* Random inserts, moves and removals against a multimap. */
 TEST_F(TimerHeapTest, EqualsAModel) {
   std::mt19937 random(2);
@@ -85,7 +110,7 @@ TEST_F(TimerHeapTest, EqualsAModel) {
     if (step % 500 == 0 && !model.empty()) {
       auto least = std::min_element(model.begin(), model.end(),
                                     [](auto &a, auto &b) { return a.second < b.second; });
-      ASSERT_EQ(least->second, event_timer_heap_top(&heap_)->deadline_ns);
+      ASSERT_EQ(least->second, event_timer_heap_deadline_ns(event_timer_heap_top(&heap_)));
       ASSERT_EQ(static_cast<int>(model.size()), heap_.num_timers);
     }
   }

@@ -87,7 +87,8 @@ def _github(project, commit):
 def strata_bazel_repositories():
     """Replaces what Bazel 4.2 downloads for itself, so that it needs no network.
 
-    The rules_cc and rules_java stubs hand on the native rules; the coverage stub is empty.
+    The rules_cc and rules_java stubs hand on the native rules; of the coverage tools there is the
+    one that `bazel coverage` runs after each test.
     """
     existing = native.existing_rules()
     if "rules_cc" not in existing:
@@ -100,8 +101,9 @@ def strata_bazel_repositories():
     if "remote_coverage_tools" not in existing:
         _stub(
             name = "remote_coverage_tools",
-            build = "filegroup(name = \"coverage_report_generator\", " +
-                    "visibility = [\"//visibility:public\"])\n",
+            build = "package(default_visibility = [\"//visibility:public\"])\n" +
+                    "filegroup(name = \"coverage_report_generator\")\n" +
+                    "alias(name = \"lcov_merger\", actual = \"@strata//tools/lcov:merger\")\n",
         )
     if "platforms" not in existing:
         _installed_or_downloaded(

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
 
 #include <string>
 
@@ -168,4 +170,29 @@ TEST(AddressTest, Order) {
   EXPECT_NE(0, Compare("[::1]:80", "[::1]:81", 1));
   EXPECT_LT(Compare("::1", "::2", 1), 0);
   EXPECT_NE(0, Compare("::1", "0.0.0.1", 0));
+}
+
+TEST(AddressTest, OtherFamiliesAreNeverEqual) {
+  struct sockaddr_un a, b;
+  memset(&a, 0, sizeof(a));
+  a.sun_family = AF_UNIX;
+  b = a;
+  EXPECT_NE(0, evutil_sockaddr_cmp((struct sockaddr *)&a, (struct sockaddr *)&b, 1));
+}
+
+// libevent ends a run of zeros that reaches into the last 32 bits behind them and writes
+// hexadecimal digits; strata writes an address of the old "IPv4-compatible" kind as inet_ntop(3)
+// does.
+TEST(AddressTest, TextIsTheCLibrarys) {
+  for (const char *text : {"::1:0", "::1:2", "::ffff:0:1", "1::1:0", "::"}) {
+    struct in6_addr addr;
+    char ours[INET6_ADDRSTRLEN], theirs[INET6_ADDRSTRLEN];
+    ASSERT_EQ(1, evutil_inet_pton(AF_INET6, text, &addr));
+    ASSERT_NE(nullptr, evutil_inet_ntop(AF_INET6, &addr, ours, sizeof(ours)));
+    ASSERT_NE(nullptr, inet_ntop(AF_INET6, &addr, theirs, sizeof(theirs)));
+    if (!kOnLibevent) {
+      EXPECT_STREQ(theirs, ours);
+    }
+  }
+  EXPECT_EQ(kOnLibevent ? "::1:0" : "::0.1.0.0", RoundTrip("0:0:0:0:0:0:1:0"));
 }

@@ -138,6 +138,32 @@ TEST(LockTest, TimedWaitEnds) {
   IN_OWN_PROCESS(TimedWait());
 }
 
+static void TimedWaitThatIsWoken() {
+  // Nearly a whole second, so that the fractions add up to more than one.
+  struct timeval long_time = {3600, 999999};
+  CHECK_OR_EXIT(evthread_use_pthreads() == 0);
+  strata_lock lock = NewLock(0);
+  strata_cond cond;
+  CHECK_OR_EXIT(strata_cond_init(&cond) == 0);
+  bool ready = false;
+  strata_lock_acquire(lock);
+  std::thread other([&] {
+    strata_lock_acquire(lock);
+    ready = true;
+    CHECK_OR_EXIT(strata_cond_hooks.signal_condition(cond, 0) == 0);
+    strata_lock_release(lock);
+  });
+  while (!ready) CHECK_OR_EXIT(strata_cond_hooks.wait_condition(cond, lock, &long_time) == 0);
+  strata_lock_release(lock);
+  other.join();
+  strata_cond_destroy(&cond);
+  strata_lock_destroy(&lock, 0);
+}
+
+TEST(LockTest, TimedWaitIsWoken) {
+  IN_OWN_PROCESS(TimedWaitThatIsWoken());
+}
+
 static void ThreadIds() {
   CHECK_OR_EXIT(evthread_use_pthreads() == 0);
   unsigned long other = 0;

@@ -67,6 +67,14 @@ TEST(LogDefaultTest, GoesToStderr) {
   EXPECT_EQ("[msg] hello\n", testing::internal::GetCapturedStderr());
 }
 
+TEST(LogDefaultTest, NamesEverySeverity) {
+  testing::internal::CaptureStderr();
+  for (int severity : {STRATA_LOG_DEBUG, STRATA_LOG_WARN, STRATA_LOG_ERR})
+    strata_log(severity, "x");
+  strata_log(99, "x");
+  EXPECT_EQ("[debug] x\n[warn] x\n[err] x\n[\?\?\?] x\n", testing::internal::GetCapturedStderr());
+}
+
 TEST(FatalTest, ExitsWithTheError) {
   EXPECT_EXIT(strata_fatal(3, "no %s", "way"), testing::ExitedWithCode(3), "\\[err\\] no way");
 }
@@ -97,4 +105,14 @@ TEST(FatalTest, FailedAssertionAborts) {
   int one = 1;
   strata_assert(one == 1);
   EXPECT_DEATH(strata_assert(one == 2), "Assertion one == 2 failed");
+}
+
+TEST(FatalTest, FailedAssertionGoesToTheCallback) {
+  int one = 1;
+  EXPECT_EXIT(
+      {
+        strata_set_fatal_callback([](int error) { exit(error == STRATA_ERR_ABORT ? 42 : 1); });
+        strata_assert(one == 2);
+      },
+      testing::ExitedWithCode(42), "log_test.cc:.*Assertion one == 2 failed");
 }

@@ -177,16 +177,16 @@ def strata_faulted_test(name, deps = [], copts = [], **kwargs):
         copts = [
             "-include",
             "util/testing/unfaulted.h",
-            "-DSTRATA_FAULTED=1",
         ] + copts,
         deps = deps + ["//util/testing:faults"],
         **kwargs
     )
 
-# What a program must not notice, be it as often as this.
+# All but "errors" are what a program does not notice, be it as often as this.
 _FAULT_PLANS = {
     "eagain": "eagain:rate=30",
     "eintr": "eintr:rate=30",
+    "errors": "reset,enobufs,emfile,aborted:on=read,write,accept:rate=5",
     "short": "short:rate=50",
 }
 
@@ -206,7 +206,8 @@ def strata_fault_tests(
       name: of the test that is given here once more. `name_faulted` is its program under faults.
       srcs: of that test.
       deps: of that test.
-      faults: of "eagain", "eintr", "short" (one byte where more was possible).
+      faults: of "eagain", "eintr", "short" (one byte where more was possible), and "errors" for a
+        test that takes whatever happens.
       backends: as for strata_backend_tests: `name_eintr_poll`, ..., besides the best one.
       skipped: for a fault, the patterns of tests that speak of what it changes.
       size: for all.
