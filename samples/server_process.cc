@@ -51,6 +51,13 @@ std::string ReadToEnd(int fd) {
   return text;
 }
 
+std::string ReadLineOf(int fd) {
+  std::string line;
+  char c;
+  while (read(fd, &c, 1) == 1 && c != '\n') line.push_back(c);
+  return line;
+}
+
 std::vector<std::string> WithPortZero(std::vector<std::string> command) {
   command.push_back("--port");
   command.push_back("0");
@@ -71,6 +78,7 @@ Process::Process(const std::vector<std::string> &command, Settings settings) {
   if (pid_ == 0) {
     dup2(output[1], STDOUT_FILENO);
     dup2(errors[1], STDERR_FILENO);
+    if (settings.input >= 0) dup2(settings.input, STDIN_FILENO);
     if (settings.without_openat2) ForbidOpenat2();
     execv(arguments[0], arguments.data());
     _exit(127);
@@ -92,10 +100,11 @@ Process::~Process() {
 }
 
 std::string Process::ReadLine() {
-  std::string line;
-  char c;
-  while (read(output_, &c, 1) == 1 && c != '\n') line.push_back(c);
-  return line;
+  return ReadLineOf(output_);
+}
+
+std::string Process::ReadErrorLine() {
+  return ReadLineOf(errors_);
 }
 
 std::string Process::ReadOutput() {

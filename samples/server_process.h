@@ -17,6 +17,7 @@ class Process {
  public:
   struct Settings {
     bool without_openat2 = false;  // the system call fails with ENOSYS, as on an old kernel
+    int input = -1;                // what becomes standard input; -1: the test's
   };
 
   explicit Process(const std::vector<std::string> &command) : Process(command, Settings()) {}
@@ -26,9 +27,10 @@ class Process {
   Process &operator=(const Process &) = delete;
 
   pid_t pid() const { return pid_; }
-  std::string ReadLine();    // of standard output, without the newline
-  std::string ReadOutput();  // the rest of standard output, up to its end
-  std::string ReadErrors();  // the rest of standard error, up to its end
+  std::string ReadLine();       // of standard output, without the newline
+  std::string ReadErrorLine();  // of standard error
+  std::string ReadOutput();     // the rest of standard output, up to its end
+  std::string ReadErrors();     // the rest of standard error, up to its end
   void Signal(int number);
   int Wait();  // the exit code, or minus the number of the signal that ended it
 

@@ -1,0 +1,136 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "samples/stream.h"
+
+namespace {
+
+#if defined(STRATA_ORACLE)
+const char kProgram[] = "samples/echo_oracle";
+#else
+const char kProgram[] = "samples/echo";
+#endif
+
+using samples::Pattern;
+using samples::Stream;
+
+std::string Program() {
+  return samples::ProgramPath("ECHO", kProgram);
+}
+
+bool Echoes(Stream *stream, const std::string &bytes) {
+  return stream->Send(bytes) && stream->Receive(bytes.size()) == bytes;
+}
+
+TEST(EchoTest, EchoesWhatItGets) {
+  samples::TcpServer server({Program()});
+  Stream stream = Stream::Connect(server.port());
+  EXPECT_TRUE(Echoes(&stream, "x"));
+  EXPECT_TRUE(Echoes(&stream, Pattern(0, 64)));
+  EXPECT_TRUE(Echoes(&stream, Pattern(0, 100000)));
+}
+
+TEST(EchoTest, EndOfDataIsAnsweredAfterTheLastByte) {
+  samples::TcpServer server({Program()});
+  Stream stream = Stream::Connect(server.port());
+  const std::string bytes = Pattern(0, 300000);
+  ASSERT_TRUE(stream.Send(bytes));
+  stream.EndSending();
+  EXPECT_EQ(bytes, stream.ReceiveToEnd());
+}
+
+TEST(EchoTest, OneThatDoesNotReadIsNotReadEither) {
+  constexpr size_t kMaxLen = 128 << 20;
+  samples::TcpServer server({Program()});
+  Stream stream = Stream::Connect(server.port(), 64 * 1024);
+  ASSERT_TRUE(Echoes(&stream, "x"));
+  const long before = server.Kilobytes("VmHWM");
+  const size_t sent = stream.SendUntilFull(kMaxLen);
+  EXPECT_LT(sent, kMaxLen);
+  EXPECT_LT(server.Kilobytes("VmHWM") - before, samples::kLittleMemory);
+  stream.EndSending();
+  EXPECT_EQ(sent, stream.ReceivePattern(0, sent));
+  EXPECT_EQ("", stream.ReceiveToEnd());
+}
+
+TEST(EchoTest, OutlivesClientsThatBreakOff) {
+  samples::TcpServer server({Program()});
+  for (int i = 0; i < 100; i++) {
+    Stream stream = Stream::Connect(server.port());
+    if (i % 2 == 0) {
+      ASSERT_TRUE(stream.Send(Pattern(0, 10000)));
+    }
+    stream.Reset();
+  }
+  Stream stream = Stream::Connect(server.port());
+  EXPECT_TRUE(Echoes(&stream, "still here"));
+}
+
+TEST(EchoTest, OutlivesALackOfDescriptors) {
+  samples::TcpServer server({Program()});
+  const rlimit few = {20, 20};
+  ASSERT_EQ(0, prlimit(server.pid(), RLIMIT_NOFILE, &few, nullptr));
+  std::vector<Stream> streams;
+  for (int i = 0; i < 40; i++) streams.push_back(Stream::Connect(server.port()));
+  EXPECT_TRUE(Echoes(&streams[0], "one of the first"));
+  EXPECT_EQ("echo: cannot accept: Too many open files", server.ReadErrorLine());
+  ASSERT_TRUE(streams[39].Send("one of the last"));
+  for (int i = 0; i < 39; i++) streams[static_cast<size_t>(i)].Close();
+  EXPECT_EQ("one of the last", streams[39].Receive(15));
+}
+
+TEST(EchoTest, HoldsThousandsOfIdleConnections) {
+  rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  const size_t num_streams = std::min<size_t>(9000, limit.rlim_cur - 100);
+  samples::TcpServer server({Program()});
+  std::vector<Stream> streams;
+  for (size_t i = 0; i < num_streams; i++) {
+    streams.push_back(Stream::Connect(server.port()));
+    ASSERT_TRUE(streams.back().is_open()) << i;
+  }
+  for (Stream &stream : streams) ASSERT_TRUE(stream.Send("hello"));
+  for (Stream &stream : streams) ASSERT_EQ("hello", stream.Receive(5));
+}
+
+TEST(EchoTest, TellsTheRateWhileItRuns) {
+  samples::TcpServer server({Program()});
+  Stream stream = Stream::Connect(server.port());
+  ASSERT_TRUE(Echoes(&stream, "x"));
+  std::string line;
+  do {
+    line = server.ReadErrorLine();
+  } while (line.find("(0 B in all)") != std::string::npos);
+  EXPECT_NE(std::string::npos, line.find("1 connections, echoed ")) << line;
+  EXPECT_NE(std::string::npos, line.find("B/s (1 B in all)")) << line;
+}
+
+TEST(EchoTest, StopsWhenAskedTo) {
+  for (int number : {SIGINT, SIGTERM}) {
+    samples::TcpServer server({Program(), "--quiet"});
+    Stream stream = Stream::Connect(server.port());
+    ASSERT_TRUE(Echoes(&stream, "x"));
+    server.Signal(number);
+    EXPECT_EQ(0, server.Wait());
+    EXPECT_EQ("", server.ReadErrors());
+  }
+}
+
+TEST(EchoTest, RefusesWhatItDoesNotUnderstand) {
+  samples::Process argument({Program(), "more"});
+  EXPECT_EQ(2, argument.Wait());
+  EXPECT_EQ("echo: unexpected argument: more\nTry 'echo --help'.\n", argument.ReadErrors());
+  EXPECT_EQ(2, samples::Process({Program(), "--nonsense"}).Wait());
+  EXPECT_EQ(1, samples::Process({Program(), "--port", "http?"}).Wait());
+  samples::Process help({Program(), "--help"});
+  EXPECT_EQ(0, help.Wait());
+  EXPECT_EQ(0u, help.ReadOutput().find("usage: echo [options]\n"));
+}
+
+}  // namespace

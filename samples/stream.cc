@@ -1,0 +1,181 @@
+#include "samples/stream.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace samples {
+namespace {
+
+constexpr int kStalledMs = 500;
+
+sockaddr_in Loopback(int port) {
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  return address;
+}
+
+int NewSocket(int receive_buffer_len) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (receive_buffer_len > 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_len, sizeof(receive_buffer_len));
+  return fd;
+}
+
+}  // namespace
+
+std::string Pattern(size_t offset, size_t len) {
+  std::string bytes(len, '\0');
+  for (size_t i = 0; i < len; i++) {
+    size_t position = offset + i;
+    bytes[i] = static_cast<char>(position ^ (position >> 8) * 31 ^ (position >> 16) * 7);
+  }
+  return bytes;
+}
+
+Stream::Stream(int fd) : fd_(fd) {
+  timeval patience = {30, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+}
+
+Stream::Stream(Stream &&other) noexcept : fd_(other.fd_) {
+  other.fd_ = -1;
+}
+
+Stream &Stream::operator=(Stream &&other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+Stream Stream::Connect(int port, int receive_buffer_len) {
+  Stream stream(NewSocket(receive_buffer_len));
+  sockaddr_in address = Loopback(port);
+  if (connect(stream.fd_, reinterpret_cast<sockaddr *>(&address), sizeof(address)) != 0)
+    stream.Close();
+  return stream;
+}
+
+bool Stream::Send(const std::string &bytes) {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    ssize_t now = send(fd_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (now <= 0) return false;
+    sent += static_cast<size_t>(now);
+  }
+  return true;
+}
+
+size_t Stream::SendUntilFull(size_t max_len) {
+  constexpr size_t kChunkLen = 64 * 1024;
+  size_t sent = 0;
+  pollfd writable = {fd_, POLLOUT, 0};
+  while (sent < max_len && poll(&writable, 1, kStalledMs) == 1) {
+    std::string chunk = Pattern(sent, std::min(kChunkLen, max_len - sent));
+    ssize_t now = send(fd_, chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (now < 0 && errno != EAGAIN) break;
+    if (now > 0) sent += static_cast<size_t>(now);
+  }
+  return sent;
+}
+
+std::string Stream::Receive(size_t len) {
+  std::string bytes(len, '\0');
+  size_t received = 0;
+  ssize_t now;
+  while (received < len && (now = recv(fd_, &bytes[received], len - received, 0)) > 0)
+    received += static_cast<size_t>(now);
+  bytes.resize(received);
+  return bytes;
+}
+
+std::string Stream::ReceiveToEnd() {
+  std::string bytes, more;
+  while (!(more = Receive(64 * 1024)).empty()) bytes += more;
+  return bytes;
+}
+
+size_t Stream::ReceivePattern(size_t offset, size_t len) {
+  constexpr size_t kChunkLen = 64 * 1024;
+  size_t received = 0;
+  while (received < len) {
+    std::string chunk = Receive(std::min(kChunkLen, len - received));
+    if (chunk.empty() || chunk != Pattern(offset + received, chunk.size())) break;
+    received += chunk.size();
+  }
+  return received;
+}
+
+void Stream::EndSending() {
+  shutdown(fd_, SHUT_WR);
+}
+
+bool Stream::IsAcknowledged() {
+  int unacknowledged_len = 0;
+  return ioctl(fd_, SIOCOUTQ, &unacknowledged_len) != 0 || unacknowledged_len == 0;
+}
+
+void Stream::WaitUntilAcknowledged() {
+  while (!IsAcknowledged()) sched_yield();
+}
+
+void Stream::Reset() {
+  linger none = {1, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+  Close();
+}
+
+void Stream::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+Acceptor::Acceptor(int receive_buffer_len) : fd_(NewSocket(receive_buffer_len)) {
+  sockaddr_in address = Loopback(0);
+  socklen_t address_len = sizeof(address);
+  timeval patience = {30, 0};
+  setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+  if (bind(fd_, reinterpret_cast<sockaddr *>(&address), address_len) != 0 ||
+      listen(fd_, 1024) != 0 ||
+      getsockname(fd_, reinterpret_cast<sockaddr *>(&address), &address_len) != 0)
+    abort();
+  port_ = ntohs(address.sin_port);
+}
+
+Stream Acceptor::Accept() {
+  return Stream(accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+void Acceptor::Close() {
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
+}
+
+int PortOf(const std::string &line) {
+  int port = 0;
+  return sscanf(line.c_str(), "listening on 127.0.0.1:%d", &port) == 1 ? port : 0;
+}
+
+long TcpServer::Kilobytes(const std::string &name) const {
+  std::ifstream status("/proc/" + std::to_string(pid()) + "/status");
+  std::string line;
+  while (std::getline(status, line))
+    if (line.compare(0, name.size() + 1, name + ":") == 0) return atol(&line[name.size() + 1]);
+  return -1;
+}
+
+}  // namespace samples
