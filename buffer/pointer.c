@@ -37,24 +37,25 @@ static int fill_extents(const struct evbuffer *buf, struct evbuffer_chain **chai
   struct evbuffer_chain *at = *chain;
   struct evbuffer_chain *const last = buf->last_data;
   size_t rest = *len;
-  int num = 0;
+  struct evbuffer_iovec *extent = out_vec;
+  struct evbuffer_iovec *const end = out_vec + n_vec;
   for (;;) {
     size_t run_len = at->len;
     if (strata_chain_load(at) < 0) return -1;
-    out_vec[num].iov_base = strata_chain_begin(at);
-    out_vec[num].iov_len = run_len;
-    num++;
+    extent->iov_base = strata_chain_begin(at);
+    extent->iov_len = run_len;
+    extent++;
     if (run_len >= rest || at == last) {
       at = NULL;
       break;
     }
     rest -= run_len;
     at = at->next;
-    if (num == n_vec) break;
+    if (extent == end) break;
   }
   *chain = at;
   *len = rest;
-  return num;
+  return (int)(extent - out_vec);
 }
 
 /* How many extents show len bytes. */
