@@ -139,7 +139,7 @@ static inline bool event_base_has_work(const struct event_base *base) {
  * ends. Base lock held. */
 static inline void event_base_count_added(struct event_base *base, int by) {
   base->added.now += by;
-  event_counter_note(&base->added, event_base_num_added(base));
+  if (by > 0) event_counter_note(&base->added, event_base_num_added(base));
   if (by < 0 && !event_base_has_work(base)) event_base_notify(base);
 }
 /* Something that keeps the loop going without being an event: a pending operation, a source that

@@ -154,18 +154,31 @@ static void stop_signal_calls(struct event *event) {
   if (event->ev_base->running == event) event->ev_base->running_calls = 0;
 }
 
-static void set_timeout(struct event *event, const struct timeval *timeout) {
+/* Another thread waits in the backend, or is about to. */
+static void set_timeout_and_wake(struct event *event, const struct timeval *timeout) {
+  struct event_base *base = event->ev_base;
+  int64_t next_ns = event_timeouts_next_ns(base);
+  event_timeouts_schedule(event, timeout, event_base_now_ns(base));
+  if (event_timeouts_next_ns(base) < next_ns) event_base_notify(base);
+}
+
+/* Its activity for a timeout that is to be set anew. */
+static void withdraw_timed_out(struct event *event) {
+  if (!(event->ev_res & EV_TIMEOUT)) return;
+  stop_signal_calls(event);
+  event_active_queue_remove(event->ev_base, &event->ev_evcallback);
+}
+
+static inline void set_timeout(struct event *event, const struct timeval *timeout) {
   struct event_base *base = event->ev_base;
   struct event_callback *callback = &event->ev_evcallback;
   if (callback->evcb_closure == STRATA_CLOSURE_EVENT_PERSIST)
     event->ev_.ev_io.ev_timeout = *timeout;
-  if (callback->evcb_flags & EVLIST_ACTIVE && event->ev_res & EV_TIMEOUT) {
-    stop_signal_calls(event);
-    event_active_queue_remove(base, callback);
-  }
-  int64_t next_ns = base->may_be_waiting ? event_timeouts_next_ns(base) : INT64_MIN;
-  event_timeouts_schedule(event, timeout, event_base_now_ns(base));
-  if (base->may_be_waiting && event_timeouts_next_ns(base) < next_ns) event_base_notify(base);
+  if (callback->evcb_flags & EVLIST_ACTIVE) withdraw_timed_out(event);
+  if (base->may_be_waiting)
+    set_timeout_and_wake(event, timeout);
+  else
+    event_timeouts_schedule(event, timeout, event_base_now_ns(base));
 }
 
 int event_add_locked(struct event *event, const struct timeval *timeout) {
@@ -179,7 +192,11 @@ int event_add_locked(struct event *event, const struct timeval *timeout) {
   return 0;
 }
 
-int event_add(struct event *event, const struct timeval *timeout) {
+#ifdef __GNUC__
+__attribute__((noinline)) /* or the short path below saves registers that only this one needs */
+#endif
+static int
+add(struct event *event, const struct timeval *timeout) {
   struct event_base *base = event->ev_base;
   if (!base) {
     strata_log(STRATA_LOG_WARN, "event_add: the event has no base");
@@ -189,6 +206,22 @@ int event_add(struct event *event, const struct timeval *timeout) {
   int result = event_add_locked(event, timeout);
   event_base_unlock(base);
   return result;
+}
+
+/* A timer that is set once, is in nothing but perhaps the heap, and has no other thread to be
+ * guarded from: to add or delete it is to change the heap. Worth a path of its own, since the
+ * heap's part takes no longer than all the questions of the other one. */
+static inline bool is_plain_timer(const struct event *event) {
+  return event->ev_base && !event->ev_base->lock && !event_debug_mode_on &&
+         (event->ev_evcallback.evcb_flags & ~EVLIST_TIMEOUT) == EVLIST_INIT &&
+         !(event->ev_events & (EV_READ | EV_WRITE | EV_CLOSED | EV_SIGNAL | EV_PERSIST));
+}
+
+int event_add(struct event *event, const struct timeval *timeout) {
+  if (!timeout || !is_plain_timer(event) || !event_timeouts_is_ready(event->ev_base, timeout))
+    return add(event, timeout);
+  event_timeouts_schedule(event, timeout, event->ev_base->cached_now_ns);
+  return 0;
 }
 
 int event_remove_timer(struct event *event) {
@@ -245,7 +278,9 @@ static int del(struct event *event, enum event_del_blocking blocking) {
 }
 
 int event_del(struct event *event) {
-  return del(event, EVENT_DEL_AUTOBLOCK);
+  if (!is_plain_timer(event)) return del(event, EVENT_DEL_AUTOBLOCK);
+  if (event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT) event_timeouts_cancel(event);
+  return 0;
 }
 
 int event_del_block(struct event *event) {

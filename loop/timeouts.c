@@ -8,7 +8,6 @@
 #include "loop/event_internal.h"
 #include "util/clock.h"
 #include "util/memory.h"
-#include "util/prefetch.h"
 #include "util/queue.h"
 
 /* A duration that event_base_init_common_timeout() returned carries its queue's number in the bits
@@ -105,7 +104,7 @@ static inline struct common_timeout *queue_holding(const struct event *event) {
 int64_t event_timeouts_deadline_ns(const struct event *event) {
   return event->ev_evcallback.evcb_flags & STRATA_EVLIST_QUEUED_TIMEOUT
              ? queued_deadline_ns(event)
-             : event_timer_heap_deadline_ns(&event->ev_base->timers, event);
+             : event_timer_heap_deadline_ns(event);
 }
 
 /* --- The queues --- */
@@ -207,7 +206,8 @@ static inline int has_timeout(const struct event *event) {
   return event->ev_evcallback.evcb_flags & EVLIST_TIMEOUT;
 }
 
-void event_timeouts_schedule(struct event *event, const struct timeval *duration, int64_t from_ns) {
+void event_timeouts_schedule_any(struct event *event, const struct timeval *duration,
+                                 int64_t from_ns) {
   struct common_timeout *queue = queue_of(event->ev_base, duration);
   int64_t deadline_ns = strata_ns_add(from_ns, length_ns(duration, queue));
   if (has_timeout(event)) {
@@ -219,10 +219,8 @@ void event_timeouts_schedule(struct event *event, const struct timeval *duration
   }
 }
 
-void event_timeouts_cancel(struct event *event) {
-  leave(event, queue_holding(event));
-  event->ev_evcallback.evcb_flags &= ~EVLIST_TIMEOUT;
-  event_count_added(event, -1);
+void event_timeouts_cancel_queued(struct event *event) {
+  queue_remove(event->ev_base, queue_holding(event), event);
 }
 
 /* The time that an EV_PERSIST event asks for again and again; NULL when it has none. */
@@ -262,11 +260,7 @@ static void activate_due_queue(struct common_timeout *queue, int64_t now) {
 }
 
 static void activate_top(struct event_base *base, int64_t now) {
-  const struct timer_slot *top = event_timer_heap_top(&base->timers);
-  struct event *event = top->event;
-  /* Whatever is due next is among the children. */
-  for (int i = 1; i < base->timers.num_timers && i <= TIMER_HEAP_ARITY; i++)
-    STRATA_PREFETCH(top[i].event, offsetof(struct event, ev_events));
+  struct event *event = event_timer_heap_top(&base->timers);
   if (is_heap_entry_of_queue(event))
     activate_due_queue(queue_of_heap_entry(event), now);
   else
