@@ -131,9 +131,10 @@ class World {
   }
 
   void FreeServer() {
-    if (server_) server_->Free();
-    // The handler that may be running is the server's.
-    if (server_) old_servers_.push_back(std::move(server_));
+    if (!server_) return;
+    // The handler that may be running is the server's; one that runs on its end finds none here.
+    old_servers_.push_back(std::move(server_));
+    old_servers_.back()->Free();
   }
 
   static void FreeConnectionOf(evhttp_request *req) {

@@ -10,6 +10,7 @@
 #include "loop/current_base.h"
 #include "loop/finalize.h"
 #include "net/bufferevent_internal.h"
+#include "net/rate_limit.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
@@ -23,9 +24,10 @@ static void destroy(struct event_callback *callback, void *arg) {
   struct bufferevent_private *bev = arg;
   (void)callback;
   bev->bev.be_ops->destroy(bev);
+  if (bev->rate_limit) bufferevent_rate_limit_destroy(bev);
   evbuffer_cleanup_embedded(&bev->input);
   evbuffer_cleanup_embedded(&bev->output);
-  strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+  bufferevent_drop_lock(bev);
   strata_free(bev);
 }
 
@@ -46,6 +48,7 @@ static int release(struct bufferevent_private *bev) {
     return 0;
   }
   bev->bev.be_ops->detach(bev);
+  if (bev->rate_limit) bufferevent_rate_limit_detach(bev);
   bufferevent_stop_inactivity(bev);
   event_debug_unassign(&bev->bev.ev_read);
   event_debug_unassign(&bev->bev.ev_write);
@@ -107,9 +110,20 @@ static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_
                               void *arg) {
   struct bufferevent_private *bev = arg;
   (void)output;
+  if (!info->n_added) return;
   /* The end of the callbacks that are running looks at the output once for all of them. */
-  if (bev->is_serving || !info->n_added) return;
+  if (bev->is_serving && !bev->bev.be_ops->moves_at_once) return;
   bufferevent_update(bev);
+}
+
+/* Watches a buffer. The callback is hidden from the buffer, which then saves itself the trouble of
+ * holding the bufferevent, unless it may run the user's code. */
+static struct evbuffer_cb_entry *watch(struct bufferevent_private *bev, struct evbuffer *buf,
+                                       evbuffer_cb_func on_change) {
+  struct evbuffer_cb_entry *entry = evbuffer_add_cb(buf, on_change, bev);
+  if (entry && !bev->bev.be_ops->moves_at_once)
+    (void)evbuffer_cb_set_flags(buf, entry, EVBUFFER_CB_NODEFER);
+  return entry;
 }
 
 static int init_buffers(struct bufferevent_private *bev, struct event_base *base) {
@@ -124,8 +138,7 @@ static int init_buffers(struct bufferevent_private *bev, struct event_base *base
     evbuffer_set_lock_(buffers[i], bev->lock);
     if (pool) evbuffer_set_pool(buffers[i], pool);
   }
-  struct evbuffer_cb_entry *watcher = evbuffer_add_cb(&bev->output, on_output_changed, bev);
-  if (!watcher || evbuffer_cb_set_flags(&bev->output, watcher, EVBUFFER_CB_NODEFER) < 0) {
+  if (!watch(bev, &bev->output, on_output_changed)) {
     evbuffer_cleanup_embedded(&bev->input);
     evbuffer_cleanup_embedded(&bev->output);
     return -1;
@@ -140,10 +153,14 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
                      const struct bufferevent_ops *ops, int options) {
   if (options & BEV_OPT_UNLOCK_CALLBACKS && !(options & BEV_OPT_DEFER_CALLBACKS)) {
     strata_log(STRATA_LOG_WARN, "BEV_OPT_UNLOCK_CALLBACKS needs BEV_OPT_DEFER_CALLBACKS");
+    bufferevent_drop_lock(bev);
     return -1;
   }
   if (!base) base = event_current_base;
-  if (!base) return -1;
+  if (!base) {
+    bufferevent_drop_lock(bev);
+    return -1;
+  }
   bev->bev.ev_base = base;
   bev->bev.be_ops = ops;
   bev->bev.enabled = EV_WRITE;
@@ -151,10 +168,11 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
   bev->options = options;
   bev->priority = event_base_get_npriorities(base) / 2;
   bev->source.fd = -1;
-  if (options & BEV_OPT_THREADSAFE && strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
+  if (options & BEV_OPT_THREADSAFE && !bev->lock &&
+      strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
     return -1;
   if (init_buffers(bev, base) < 0) {
-    strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+    bufferevent_drop_lock(bev);
     return -1;
   }
   bufferevent_set_max_single_read(&bev->bev, 0);
@@ -174,6 +192,7 @@ void bufferevent_free(struct bufferevent *bufev) {
   /* At once, though a running callback may hold the object a little longer: the descriptor's number
    * may have a new owner before that. */
   bev->bev.be_ops->detach(bev);
+  if (bev->rate_limit) bufferevent_rate_limit_detach(bev);
   (void)release(bev);
 }
 
@@ -214,18 +233,18 @@ static int enable(struct bufferevent_private *bev, short directions) {
 
 int bufferevent_enable(struct bufferevent *bufev, short directions) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return 0;
   int result = bev->is_freed ? 0 : enable(bev, directions);
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
   return result;
 }
 
 int bufferevent_disable(struct bufferevent *bufev, short directions) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return 0;
   bufev->enabled &= (short)~directions;
   int result = bufev->be_ops->update(bev);
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
   return result;
 }
 
@@ -247,18 +266,18 @@ static void on_input_changed(struct evbuffer *input, const struct evbuffer_cb_in
                              void *arg) {
   struct bufferevent_private *bev = arg;
   (void)input;
-  (void)info;
-  if (bufferevent_read_room(bev))
-    bufferevent_resume_read(bev, BEV_SUSPEND_WATERMARK);
-  else
+  if (!bufferevent_read_room(bev))
     bufferevent_suspend_read(bev, BEV_SUSPEND_WATERMARK);
+  else if (bev->read_suspended & BEV_SUSPEND_WATERMARK)
+    bufferevent_resume_read(bev, BEV_SUSPEND_WATERMARK);
+  else if (bev->bev.be_ops->moves_at_once && info && info->n_deleted)
+    bufferevent_update(bev); /* a filter may have waited for more room */
 }
 
 static int watch_input(struct bufferevent_private *bev) {
   if (bev->input_watcher) return 0;
-  bev->input_watcher = evbuffer_add_cb(&bev->input, on_input_changed, bev);
-  if (!bev->input_watcher) return -1;
-  return evbuffer_cb_set_flags(&bev->input, bev->input_watcher, EVBUFFER_CB_NODEFER);
+  bev->input_watcher = watch(bev, &bev->input, on_input_changed);
+  return bev->input_watcher ? 0 : -1;
 }
 
 static void set_read_watermark(struct bufferevent_private *bev, size_t low, size_t high) {
@@ -275,13 +294,13 @@ static void set_read_watermark(struct bufferevent_private *bev, size_t low, size
 void bufferevent_setwatermark(struct bufferevent *bufev, short directions, size_t low,
                               size_t high) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return;
   if (directions & EV_WRITE) {
     bufev->wm_write.low = low;
     bufev->wm_write.high = high;
   }
   if (directions & EV_READ) set_read_watermark(bev, low, high);
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
 }
 
 int bufferevent_getwatermark(struct bufferevent *bufev, short direction, size_t *out_low,
@@ -375,15 +394,19 @@ struct event_base *bufferevent_get_base(struct bufferevent *bev) {
   return bev->ev_base;
 }
 
-struct bufferevent *bufferevent_get_underlying(struct bufferevent *bev) {
-  (void)bev; /* a socket bufferevent lies over nothing */
-  return NULL;
+struct bufferevent *bufferevent_get_underlying(struct bufferevent *bufev) {
+  struct bufferevent_private *bev = bufferevent_private_of(bufev);
+  if (!bufev->be_ops->wraps_peer) return NULL;
+  strata_lock_acquire(bev->lock);
+  struct bufferevent_private *peer = bufferevent_peer(bev);
+  strata_lock_release(bev->lock);
+  return peer ? &peer->bev : NULL;
 }
 
 evutil_socket_t bufferevent_getfd(struct bufferevent *bufev) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   strata_lock_acquire(bev->lock);
-  evutil_socket_t fd = bufev->be_ops->set_fd ? event_get_fd(&bufev->ev_read) : -1;
+  evutil_socket_t fd = bufev->be_ops->get_fd ? bufev->be_ops->get_fd(bev) : -1;
   strata_lock_release(bev->lock);
   return fd;
 }
@@ -401,7 +424,7 @@ int bufferevent_replacefd(struct bufferevent *bufev, evutil_socket_t fd) {
   strata_lock_acquire(bev->lock);
   int result = -1;
   if (bufev->be_ops->set_fd) {
-    evutil_socket_t old_fd = event_get_fd(&bufev->ev_read);
+    evutil_socket_t old_fd = bufferevent_getfd(bufev);
     result = bufev->be_ops->set_fd(bev, fd);
     if (result == 0 && old_fd >= 0) result = evutil_closesocket(old_fd);
   }
@@ -413,7 +436,8 @@ int bufferevent_priority_set(struct bufferevent *bufev, int priority) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   int result = -1;
   strata_lock_acquire(bev->lock);
-  if (priority >= 0 && priority < event_base_get_npriorities(bufev->ev_base) &&
+  if (bufev->be_ops->is_socket && priority >= 0 &&
+      priority < event_base_get_npriorities(bufev->ev_base) &&
       event_priority_set(&bufev->ev_read, priority) == 0 &&
       event_priority_set(&bufev->ev_write, priority) == 0) {
     bev->priority = priority;
@@ -435,16 +459,18 @@ int bufferevent_get_priority(const struct bufferevent *bufev) {
 
 static int set_base(struct bufferevent_private *bev, struct event_base *base) {
   const struct bufferevent_pending *pending = &bev->pending;
-  if (!bev->bev.be_ops->set_fd || bev->source.want) return -1;
+  if (!bev->bev.be_ops->is_socket || bev->source.want) return -1;
   if (pending->read || pending->write || pending->events || pending->timeouts) return -1;
   event_io_source_detach(&bev->source);
   bufferevent_stop_inactivity(bev);
   if (event_base_set(base, &bev->bev.ev_read) < 0) return -1;
   if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
+  struct event_base *old_base = bev->bev.ev_base;
   bev->bev.ev_base = base;
   bev->priority = event_base_get_npriorities(base) / 2;
   event_base_set_callback_priority(base, &bev->source.task, bev->priority);
   event_base_set_callback_priority(base, &bev->deferred, bev->priority);
+  if (bev->rate_limit) bufferevent_rate_limit_change_base(bev, old_base);
   return 0;
 }
 

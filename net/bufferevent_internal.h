@@ -20,10 +20,15 @@
  * once no callback can be under way in the loop's thread (loop/finalize.h). Any callback may free
  * the bufferevent.
  *
- * Locks: the buffers share the bufferevent's lock, which is taken before the base's. */
+ * Locks: the buffers share the bufferevent's lock, which is taken before the base's. Partners of a
+ * pair, and a filter and what it lies over, have one lock together, so that there is no order to
+ * take two in; it goes with the last of them. */
 
 /* Why a direction is not served although it is enabled. */
 #define BEV_SUSPEND_WATERMARK 0x01 /* the input is at its high watermark */
+#define BEV_SUSPEND_FILTER 0x40    /* the filter above does not read */
+#define BEV_SUSPEND_BW 0x02        /* it has used up its rate limit (rate_limit.h) */
+#define BEV_SUSPEND_BW_GROUP 0x04  /* it waits for its turn in its group */
 #define BEV_SUSPEND_LOOKUP 0x08    /* the host's name is being looked up */
 
 struct bufferevent_private;
@@ -31,6 +36,14 @@ struct bufferevent_private;
 /* What a kind of bufferevent does. Called with the bufferevent's lock held. */
 struct bufferevent_ops {
   const char *type;
+  /* It works on a descriptor of its own, which is ev_read.ev_fd. */
+  bool is_socket;
+  /* update() moves bytes to another bufferevent at once, in the middle of callbacks too, and may
+   * call functions of the user's (evbuffer callbacks, filters), which may free the object: its
+   * callers hold a reference. */
+  bool moves_at_once;
+  /* peer() is what bufferevent_get_underlying() returns. */
+  bool wraps_peer;
   /* The directions that are enabled or suspended, or the amount of output, have changed. Returns 0,
    * or -1 with errno when the descriptor can't be waited for. */
   int (*update)(struct bufferevent_private *bev);
@@ -39,8 +52,14 @@ struct bufferevent_ops {
   void (*detach)(struct bufferevent_private *bev);
   /* Frees what the kind owns. The lock is not held; nothing else uses the object any more. */
   void (*destroy)(struct bufferevent_private *bev);
+  /* The rest may be NULL: not supported. */
   int (*flush)(struct bufferevent_private *bev, short directions, enum bufferevent_flush_mode mode);
   int (*set_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
+  evutil_socket_t (*get_fd)(struct bufferevent_private *bev);
+  /* The bufferevent that it shares its lock with, or NULL. */
+  struct bufferevent_private *(*peer)(struct bufferevent_private *bev);
+  /* What bufferevent_schedule_work() asked for, from the loop. Callbacks may be called. */
+  void (*work)(struct bufferevent_private *bev);
 };
 
 /* Callbacks that wait for the deferred task. */
@@ -48,7 +67,12 @@ struct bufferevent_pending {
   bool read, write;
   short events;   /* BEV_EVENT_*: one call for all */
   short timeouts; /* EV_READ, EV_WRITE: one call each, where callbacks are otherwise not deferred */
+  bool work;      /* the kind's own, before the callbacks */
   int error;      /* the socket error of an event */
+};
+
+struct bufferevent_shared_lock {
+  int num_refs; /* the bufferevents that use the lock, which also guards this */
 };
 
 struct bufferevent_private {
@@ -58,6 +82,7 @@ struct bufferevent_private {
   struct event_io_source source;
   struct event_callback deferred;
   strata_lock lock;
+  struct bufferevent_shared_lock *shared_lock; /* NULL while the lock is its own alone */
   int num_refs;
   int options; /* BEV_OPT_* */
   int priority;
@@ -76,7 +101,8 @@ struct bufferevent_private {
   size_t max_single_read, max_single_write;
   int64_t read_since_ns,
       write_since_ns; /* when the direction last made progress or became active */
-  struct evbuffer_cb_entry *input_watcher; /* while there is a high watermark */
+  struct evbuffer_cb_entry *input_watcher;   /* while there is a high watermark */
+  struct bufferevent_rate_limit *rate_limit; /* from its first limit or group on */
 };
 
 static inline struct bufferevent_private *bufferevent_private_of(const struct bufferevent *bev) {
@@ -85,7 +111,8 @@ static inline struct bufferevent_private *bufferevent_private_of(const struct bu
 
 /* --- bufferevent.c --- */
 
-/* Sets up the common part of a zeroed object with one reference. 0, or -1. */
+/* Sets up the common part of a zeroed object with one reference. 0, or -1; a shared lock is then
+ * given back. */
 int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
                      const struct bufferevent_ops *ops, int options);
 /* Takes the lock and a reference: what a callback from the loop does first. False when the object
@@ -93,6 +120,22 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
 bool bufferevent_hold(struct bufferevent_private *bev);
 /* Gives the reference back and releases the lock; frees at zero. */
 void bufferevent_release(struct bufferevent_private *bev);
+
+/* --- shared_lock.c --- */
+
+/* Makes `bev`, which has no lock, use that of `peer` (if it has one), which is held. Before
+ * bufferevent_init(), or for one that has been in use without. 0, or -1 without memory. */
+int bufferevent_share_lock(struct bufferevent_private *bev, struct bufferevent_private *peer);
+/* Gives a lock to `bev` and to those that it shares one with, if threads are set up and it has
+ * none. 0, or -1: no memory, or somebody may be in the middle of a call or a callback of one of
+ * them, because it has more references than its owners'. */
+int bufferevent_enable_locking(struct bufferevent_private *bev);
+/* Gives up the lock, or its share in it, of an object that goes away. */
+void bufferevent_drop_lock(struct bufferevent_private *bev);
+/* The bufferevent that shares its lock because it is its partner or lies under it, or NULL. */
+struct bufferevent_private *bufferevent_peer(struct bufferevent_private *bev);
+
+/* --- bufferevent.c again --- */
 
 /* The kind's update(), for callers that can't pass an error on: the directions that can't be waited
  * for are disabled, and the event callback hears of it, deferred. */
@@ -135,6 +178,8 @@ size_t bufferevent_read_room(const struct bufferevent_private *bev);
  * and the caller holds a reference: a callback may free the bufferevent. --- */
 
 void bufferevent_init_callbacks(struct bufferevent_private *bev);
+/* Has the kind's work() called from the loop. */
+void bufferevent_schedule_work(struct bufferevent_private *bev);
 void bufferevent_run_readcb(struct bufferevent_private *bev, int trigger_options);
 void bufferevent_run_writecb(struct bufferevent_private *bev, int trigger_options);
 void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int trigger_options);
@@ -153,6 +198,9 @@ void bufferevent_init_inactivity(struct bufferevent_private *bev);
 int bufferevent_expect_progress(struct bufferevent_private *bev, short direction);
 /* The direction has made progress. */
 void bufferevent_note_progress(struct bufferevent_private *bev, short direction);
+/* bufferevent_expect_progress() for the directions that have begun to wait, for kinds that keep the
+ * set of those that wait in *inout_waiting. */
+int bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting);
 /* Disarms the timers. */
 void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing

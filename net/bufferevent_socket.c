@@ -6,6 +6,7 @@
 
 #include "loop/readiness.h"
 #include "net/bufferevent_internal.h"
+#include "net/rate_limit.h"
 #include "util/memory.h"
 #include "util/socket.h"
 
@@ -57,6 +58,7 @@ static int ensure_attached(struct bufferevent_private *bev) {
 }
 
 static int socket_update(struct bufferevent_private *bev) {
+  if (bev->rate_limit && bufferevent_rate_limit_refresh(bev) < 0) return -1;
   if (fd_of(bev) < 0) return 0;
   short want = wanted(bev);
   short begun = want & ~bev->source.want;
@@ -65,6 +67,21 @@ static int socket_update(struct bufferevent_private *bev) {
   if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
   if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
   return 0;
+}
+
+/* --- Rate limits --- */
+
+/* How much of max_len may be moved now; settle() follows. */
+static size_t claim(struct bufferevent_private *bev, short direction, size_t max_len) {
+  return bev->rate_limit ? bufferevent_rate_limit_claim(bev, direction, max_len) : max_len;
+}
+
+static void charge(struct bufferevent_private *bev, short direction, size_t len) {
+  if (bev->rate_limit) bufferevent_rate_limit_charge(bev, direction, len);
+}
+
+static void settle(struct bufferevent_private *bev, short direction) {
+  if (bev->rate_limit) bufferevent_rate_limit_settle(bev, direction);
 }
 
 /* --- Reading --- */
@@ -92,8 +109,7 @@ static size_t next_read_size(const struct bufferevent_private *bev, size_t budge
 /* How a round of reading ended. */
 enum read_end { READ_PAUSED, READ_EOF, READ_FAILED };
 
-static enum read_end read_some(struct bufferevent_private *bev, size_t *out_len) {
-  size_t budget = bev->max_single_read;
+static enum read_end read_some(struct bufferevent_private *bev, size_t budget, size_t *out_len) {
   size_t size;
   *out_len = 0;
   /* Callbacks of the input may turn reading off or take another socket. */
@@ -109,6 +125,7 @@ static enum read_end read_some(struct bufferevent_private *bev, size_t *out_len)
         event_io_source_clear_ready(&bev->source, EV_READ | STRATA_EV_HANGUP);
       return READ_PAUSED;
     }
+    charge(bev, EV_READ, (size_t)len);
     *out_len += (size_t)len;
     budget -= (size_t)len;
     adapt_read_size(bev, (size_t)len, filled);
@@ -125,8 +142,9 @@ static void serve_reading(struct bufferevent_private *bev) {
   enum read_end end = READ_FAILED;
   int error = bev->read_error;
   if (!error) {
-    end = read_some(bev, &len);
+    end = read_some(bev, claim(bev, EV_READ, bev->max_single_read), &len);
     error = end == READ_FAILED ? EVUTIL_SOCKET_ERROR() : 0;
+    settle(bev, EV_READ);
   }
   if (len) {
     bufferevent_note_progress(bev, EV_READ);
@@ -169,6 +187,7 @@ static bool write_some(struct bufferevent_private *bev, size_t *inout_budget) {
       report_write_error(bev);
     return false;
   }
+  charge(bev, EV_WRITE, (size_t)len);
   *inout_budget -= (size_t)len;
   bufferevent_note_progress(bev, EV_WRITE);
   return true;
@@ -185,8 +204,11 @@ static void serve_writing(struct bufferevent_private *bev) {
   size_t budget = bev->max_single_write;
   for (int round = 0; round < MAX_WRITE_ROUNDS && budget && can_write(bev); round++) {
     size_t old_len = bev->output.total_len;
+    size_t claimed_len = claim(bev, EV_WRITE, budget), left_len = claimed_len;
     bool goes_on = true;
-    while (goes_on && budget && can_write(bev)) goes_on = write_some(bev, &budget);
+    while (goes_on && left_len && can_write(bev)) goes_on = write_some(bev, &left_len);
+    settle(bev, EV_WRITE);
+    budget -= claimed_len - left_len;
     if (bev->output.total_len < old_len && bev->output.total_len <= bev->bev.wm_write.low)
       bufferevent_run_writecb(bev, 0);
     if (!goes_on) return;
@@ -252,6 +274,10 @@ static void forget_state(struct bufferevent_private *bev) {
   bev->read_error = 0;
 }
 
+static evutil_socket_t socket_get_fd(struct bufferevent_private *bev) {
+  return fd_of(bev);
+}
+
 static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
   forget_state(bev);
   store_fd(bev, fd);
@@ -260,10 +286,12 @@ static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
 
 static const struct bufferevent_ops socket_ops = {
     .type = "socket",
+    .is_socket = true,
     .update = socket_update,
     .detach = socket_detach,
     .destroy = socket_destroy,
     .set_fd = socket_set_fd,
+    .get_fd = socket_get_fd,
 };
 
 struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socket_t fd,
@@ -328,7 +356,7 @@ static int connect_locked(struct bufferevent_private *bev, const struct sockaddr
 int bufferevent_socket_connect(struct bufferevent *bufev, const struct sockaddr *address,
                                int address_len) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  if (!bufferevent_hold(bev)) return -1;
+  if (!bev->bev.be_ops->is_socket || !bufferevent_hold(bev)) return -1;
   int result = connect_locked(bev, address, address_len);
   bufferevent_release(bev);
   return result;

@@ -40,7 +40,7 @@ static void call_event_callback(struct bufferevent_private *bev, short what, int
 
 static void call_pending(struct bufferevent_private *bev) {
   struct bufferevent_pending pending = bev->pending;
-  struct bufferevent_pending nothing = {false, false, 0, 0, 0};
+  struct bufferevent_pending nothing = {.work = pending.work};
   bev->pending = nothing;
   /* A connection is announced before its data, its end after it. Each callback may have taken the
    * others away. */
@@ -63,6 +63,10 @@ static void run_deferred(struct event_callback *callback, void *arg) {
   if (!bufferevent_hold(bev)) return;
   /* A callback that runs without the lock keeps no other thread's output waiting. */
   bev->is_serving = !(bev->options & BEV_OPT_UNLOCK_CALLBACKS);
+  if (bev->pending.work) {
+    bev->pending.work = false;
+    bev->bev.be_ops->work(bev);
+  }
   call_pending(bev);
   bev->is_serving = false;
   bufferevent_update(bev);
@@ -71,6 +75,11 @@ static void run_deferred(struct event_callback *callback, void *arg) {
 
 void bufferevent_init_callbacks(struct bufferevent_private *bev) {
   event_callback_init(&bev->deferred, bev->priority, run_deferred, bev);
+}
+
+void bufferevent_schedule_work(struct bufferevent_private *bev) {
+  bev->pending.work = true;
+  schedule(bev);
 }
 
 void bufferevent_run_readcb(struct bufferevent_private *bev, int trigger_options) {

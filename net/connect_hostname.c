@@ -89,7 +89,7 @@ int bufferevent_socket_connect_hostname_hints(struct bufferevent *bufev, struct 
                                               const struct evutil_addrinfo *hints,
                                               const char *hostname, int port) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  if (!bev->bev.be_ops->set_fd || !bufferevent_hold(bev)) return -1;
+  if (!bev->bev.be_ops->is_socket || !bufferevent_hold(bev)) return -1;
   int result = look_up(bev, dns, hostname, port, hints);
   bufferevent_release(bev);
   return result;

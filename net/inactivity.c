@@ -21,7 +21,7 @@ static int64_t *since_of(struct bufferevent_private *bev, short direction) {
 }
 
 static bool has_no_socket(const struct bufferevent_private *bev) {
-  return bev->bev.be_ops->set_fd && (bev->bev.ev_read.ev_fd < 0 || bev->is_unconnected);
+  return bev->bev.be_ops->is_socket && (bev->bev.ev_read.ev_fd < 0 || bev->is_unconnected);
 }
 
 bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction) {
@@ -44,6 +44,17 @@ int bufferevent_expect_progress(struct bufferevent_private *bev, short direction
   bufferevent_note_progress(bev, direction);
   struct event *timer = timer_of(bev, direction);
   return event_pending(timer, EV_TIMEOUT, NULL) ? 0 : event_add(timer, timeout);
+}
+
+int bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting) {
+  short waiting = 0;
+  if (bufferevent_awaits_progress(bev, EV_READ)) waiting |= EV_READ;
+  if (bufferevent_awaits_progress(bev, EV_WRITE)) waiting |= EV_WRITE;
+  short begun = waiting & ~*inout_waiting;
+  *inout_waiting = waiting;
+  if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
+  if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
+  return 0;
 }
 
 static void report_no_memory(struct bufferevent_private *bev, short direction) {

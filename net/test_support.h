@@ -27,83 +27,10 @@
 #include <utility>
 #include <vector>
 
-#include "gtest/gtest.h"
+#include "loop/loop_testing.h"
 
-// True when this build is linked with the installed libevent. A test that strata passes in a way
-// of its own asks this, and says why.
-#if defined(STRATA_ORACLE) && STRATA_ORACLE
-constexpr bool kOnLibevent = true;
-#else
-constexpr bool kOnLibevent = false;
-#endif
-
-inline struct timeval Ms(long ms) {
-  struct timeval tv;
-  tv.tv_sec = ms / 1000;
-  tv.tv_usec = (ms % 1000) * 1000;
-  return tv;
-}
-
-inline long long WallUsec() {
-  struct timeval tv;
-  evutil_gettimeofday(&tv, nullptr);
-  return static_cast<long long>(tv.tv_sec) * 1000000 + tv.tv_usec;
-}
-
-// Drops log messages while it lives, for tests that provoke warnings.
-class QuietLog {
- public:
-  QuietLog() { event_set_log_callback(Ignore); }
-  ~QuietLog() { event_set_log_callback(nullptr); }
-
- private:
-  static void Ignore(int, const char *) {}
-};
-
-// An event base, freed with the object.
-class Loop {
- public:
-  Loop() : base_(event_base_new()) {
-    EXPECT_NE(nullptr, base_);
-    signal(SIGPIPE, SIG_IGN);  // As every libevent program does that writes to sockets.
-  }
-  ~Loop() {
-    if (base_ != nullptr) event_base_free(base_);
-  }
-  Loop(const Loop &) = delete;
-  Loop &operator=(const Loop &) = delete;
-
-  operator struct event_base *() const { return base_; }
-
-  // Runs the loop until done() holds; false when that takes longer than any healthy run would.
-  bool RunUntil(const std::function<bool()> &done, long limit_ms = 20000) {
-    bool expired = false;
-    struct event *guard = event_new(
-        base_, -1, 0, [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; },
-        &expired);
-    const struct timeval limit = Ms(limit_ms);
-    event_add(guard, &limit);
-    while (!done() && !expired) {
-      if (event_base_loop(base_, EVLOOP_ONCE) == -1) break;
-    }
-    event_free(guard);
-    return done();
-  }
-
-  // Several looks at the kernel without blocking, so that every edge which is there has been
-  // reported. Something is pending throughout: an empty loop would not look at all.
-  void Settle(int turns = 5) {
-    struct event *guard = event_new(
-        base_, -1, 0, [](evutil_socket_t, short, void *) {}, nullptr);
-    const struct timeval hour = Ms(3600000);
-    event_add(guard, &hour);
-    for (int i = 0; i < turns; i++) event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    event_free(guard);
-  }
-
- private:
-  struct event_base *base_;
-};
+// As every libevent program has it that writes to sockets.
+inline const bool kIgnoresSigpipe = signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 
 // Waits outside the loop until the kernel reports one of the conditions (POLLIN, ...) on fd.
 inline bool WaitFor(evutil_socket_t fd, short conditions) {
@@ -143,40 +70,29 @@ inline evutil_socket_t ConnectTo(const struct sockaddr_in &sin) {
   return fd;
 }
 
-// Two connected non-blocking stream sockets: [0] is for the library, [1] is the test's end.
-class Pair {
- public:
-  explicit Pair(bool tcp = false) : tcp_(tcp) {
-    if (tcp) {
-      const evutil_socket_t listener = Listen();
-      fd_[1] = ConnectTo(AddressOf(listener));
-      fd_[0] = accept(listener, nullptr, nullptr);
-      EXPECT_GE(fd_[0], 0);
-      evutil_closesocket(listener);
-      const int on = 1;
-      for (const evutil_socket_t fd : fd_) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      }
-    } else {
-      EXPECT_EQ(0, evutil_socketpair(AF_UNIX, SOCK_STREAM, 0, fd_));
-    }
-    for (const evutil_socket_t fd : fd_) EXPECT_EQ(0, evutil_make_socket_nonblocking(fd));
-  }
-  ~Pair() {
-    Close(0);
-    Close(1);
-  }
-  Pair(const Pair &) = delete;
-  Pair &operator=(const Pair &) = delete;
+inline SocketPair::Descriptors OpenTcp() {
+  const evutil_socket_t listener = Listen();
+  const evutil_socket_t client = ConnectTo(AddressOf(listener));
+  const SocketPair::Descriptors fds = {accept(listener, nullptr, nullptr), client};
+  EXPECT_GE(fds[0], 0);
+  evutil_closesocket(listener);
+  const int on = 1;
+  for (const evutil_socket_t fd : fds) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  return fds;
+}
 
-  evutil_socket_t operator[](int i) const { return fd_[i]; }
+// Two connected non-blocking stream sockets: [0] is for the library, [1] is the test's end.
+class Pair : public SocketPair {
+ public:
+  Pair() = default;
+  explicit Pair(bool tcp) : SocketPair(tcp ? OpenTcp() : OpenLocal()), tcp_(tcp) {}
 
   // Sends from the test's end, as much as the kernel takes; returns how much that was.
   size_t Send(const std::string &bytes) {
     size_t sent_len = 0;
     while (sent_len < bytes.size()) {
       const ssize_t len =
-          send(fd_[1], bytes.data() + sent_len, bytes.size() - sent_len, MSG_NOSIGNAL);
+          send(end(), bytes.data() + sent_len, bytes.size() - sent_len, MSG_NOSIGNAL);
       if (len <= 0) break;
       sent_len += static_cast<size_t>(len);
     }
@@ -188,43 +104,40 @@ class Pair {
     char block[16384];
     while (bytes.size() < limit_len) {
       const size_t want_len = std::min(sizeof(block), limit_len - bytes.size());
-      const ssize_t len = recv(fd_[1], block, want_len, 0);
+      const ssize_t len = recv(end(), block, want_len, 0);
       if (len <= 0) break;
       bytes.append(block, static_cast<size_t>(len));
     }
     return bytes;
   }
-  void ShutdownWrite() { EXPECT_EQ(0, shutdown(fd_[1], SHUT_WR)); }
+  void ShutdownWrite() { EXPECT_EQ(0, shutdown(end(), SHUT_WR)); }
   // Closes the test's end so that the other end sees ECONNRESET: by a RST, or, on a Unix socket,
   // by leaving something unread.
   void Reset() {
     if (tcp_) {
       const struct linger hard = {1, 0};
-      setsockopt(fd_[1], SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+      setsockopt(end(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     } else {
       // Where this finds no room, unread bytes are there already.
-      EXPECT_TRUE(send(fd_[0], "!", 1, MSG_NOSIGNAL) == 1 || errno == EAGAIN);
+      EXPECT_TRUE(send((*this)[0], "!", 1, MSG_NOSIGNAL) == 1 || errno == EAGAIN);
     }
     Close(1);
   }
-  void Close(int i) {
-    if (fd_[i] >= 0) evutil_closesocket(fd_[i]);
-    fd_[i] = -1;
-  }
-  // Gives the descriptor away: the object closes it no more.
-  evutil_socket_t Release(int i) { return std::exchange(fd_[i], -1); }
 
  private:
-  bool tcp_;
-  evutil_socket_t fd_[2] = {-1, -1};
+  evutil_socket_t end() const { return (*this)[1]; }
+
+  bool tcp_ = false;
 };
 
-// A socket bufferevent that records what happens to it, and complains when a callback runs inside
-// one of the calls below.
+// A bufferevent that records what happens to it, and complains when a callback runs inside one of
+// the calls below.
 class Bev {
  public:
   Bev(struct event_base *base, evutil_socket_t fd, int options = 0)
-      : bev_(bufferevent_socket_new(base, fd, options)) {
+      : Bev(bufferevent_socket_new(base, fd, options)) {}
+  // Takes over a bufferevent of any kind.
+  explicit Bev(struct bufferevent *bev) : bev_(bev) {
     EXPECT_NE(nullptr, bev_);
     SetCallbacks();
   }
@@ -294,6 +207,7 @@ class Bev {
   std::function<void()> on_read;
   std::function<void()> on_write;
   std::function<void(short)> on_event;
+  bool may_call_inside = false;
 
  private:
   struct Inside {
@@ -304,21 +218,21 @@ class Bev {
 
   static void OnRead(struct bufferevent *, void *arg) {
     Bev *self = static_cast<Bev *>(arg);
-    EXPECT_EQ(0, self->inside_) << "read callback inside a call";
+    EXPECT_TRUE(self->inside_ == 0 || self->may_call_inside) << "read callback inside a call";
     self->reads++;
     self->Take();
     if (self->on_read) self->on_read();
   }
   static void OnWrite(struct bufferevent *, void *arg) {
     Bev *self = static_cast<Bev *>(arg);
-    EXPECT_EQ(0, self->inside_) << "write callback inside a call";
+    EXPECT_TRUE(self->inside_ == 0 || self->may_call_inside) << "write callback inside a call";
     self->writes++;
     if (self->on_write) self->on_write();
   }
   static void OnEvent(struct bufferevent *, short what, void *arg) {
     Bev *self = static_cast<Bev *>(arg);
     self->errors.push_back(EVUTIL_SOCKET_ERROR());
-    EXPECT_EQ(0, self->inside_) << "event callback inside a call";
+    EXPECT_TRUE(self->inside_ == 0 || self->may_call_inside) << "event callback inside a call";
     self->events.push_back(what);
     if (self->on_event) self->on_event(what);
   }

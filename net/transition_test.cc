@@ -75,6 +75,28 @@ TEST_P(Transition, MovedWithATimerArmed) {
   EXPECT_EQ(std::vector<short>{BEV_EVENT_READING | BEV_EVENT_TIMEOUT}, bev.events);
 }
 
+// ---- Another owner ----
+
+// In libevent both are told of everything, and take each other's bytes.
+TEST_P(Transition, DescriptorHasOneOwnerAtATime) {
+  Pair pair(GetParam().tcp);
+  Bev first(loop_, pair[0], GetParam().options);
+  ASSERT_EQ(0, first.Enable(EV_READ));
+  Bev second(loop_, pair[0], GetParam().options);
+  if (kOnLibevent) {
+    EXPECT_EQ(0, second.Enable(EV_READ));
+    return;
+  }
+  EXPECT_EQ(-1, second.Enable(EV_READ));
+  EXPECT_EQ(EEXIST, errno);
+  pair.Send("abc");
+  EXPECT_TRUE(loop_.RunUntil([&] { return first.received == "abc"; }));
+  first.Free();
+  EXPECT_EQ(0, second.Enable(EV_READ));
+  pair.Send("def");
+  EXPECT_TRUE(loop_.RunUntil([&] { return second.received == "def"; }));
+}
+
 // ---- Another priority ----
 
 // A deferred callback comes at the priority that was set last, even if it is queued already.

@@ -29,7 +29,9 @@
  * Errors. int functions return 0 on success and -1 on failure, pointer functions NULL on failure,
  * unless said otherwise. A failed call leaves the bufferevent and the bytes in it as they were.
  *
- * What is here works on sockets. //net makes no base: event_base_new() comes with //backends.
+ * Kinds. bufferevent_socket_new() works on a socket. bufferevent_pair_new() makes two that are each
+ * other's stream, without the kernel. bufferevent_filter_new() lies over another bufferevent and
+ * transforms what goes through. //net makes no base: event_base_new() comes with //backends.
  */
 
 #include <stddef.h>
@@ -112,14 +114,15 @@ EVENT2_EXPORT_SYMBOL
 int bufferevent_socket_connect(struct bufferevent *bev, const struct sockaddr *address,
                                int address_len);
 
-/** Looks `hostname` up and connects to `port` (1 to 65535, host byte order) at its first address, as
- * bufferevent_socket_connect() does. `family` is AF_INET, AF_INET6, or AF_UNSPEC for either. With an
- * evdns_base the lookup does not block; with `dns` NULL, or when the DNS layer is not linked, the
- * system is asked, which may block. Both directions rest until the answer is there. However it ends,
- * the event callback hears of it from the loop: BEV_EVENT_CONNECTED, or BEV_EVENT_ERROR, for which
- * bufferevent_socket_get_dns_error() tells whether the lookup or connecting failed. Freeing the
- * bufferevent ends the lookup. Returns 0, or -1 without a callback to follow: a bad family or port,
- * a lookup under way already, not a socket bufferevent, or no memory. */
+/** Looks `hostname` up and connects to `port` (1 to 65535, host byte order) at its first address,
+ * as bufferevent_socket_connect() does. `family` is AF_INET, AF_INET6, or AF_UNSPEC for either.
+ * With an evdns_base the lookup does not block; with `dns` NULL, or when the DNS layer is not
+ * linked, the system is asked, which may block. Both directions rest until the answer is there.
+ * However it ends, the event callback hears of it from the loop: BEV_EVENT_CONNECTED, or
+ * BEV_EVENT_ERROR, for which bufferevent_socket_get_dns_error() tells whether the lookup or
+ * connecting failed. Freeing the bufferevent ends the lookup. Returns 0, or -1 without a callback
+ * to follow: a bad family or port, a lookup under way already, not a socket bufferevent, or no
+ * memory. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_socket_connect_hostname(struct bufferevent *bev, struct evdns_base *dns, int family,
                                         const char *hostname, int port);
@@ -287,6 +290,142 @@ ev_ssize_t bufferevent_get_max_single_read(struct bufferevent *bev);
 EVENT2_EXPORT_SYMBOL
 ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bev);
 
+/* ---- Rate limits ------------------------------------------------------------------------------
+ *
+ * A token is the right to move one byte. A bucket of tokens starts with the rate and gets the rate
+ * again with every tick, as long as that does not make it more than the burst. A direction without
+ * tokens pauses until a tick brings some; what paused does not run into the timeouts meanwhile.
+ *
+ * A bufferevent may have a bucket of its own, share one with the other members of a group, or both:
+ * then it moves what both allow. Limits bind the bufferevents on sockets; on other kinds they can
+ * be set, and do nothing. The reading and the writing direction are limited apart. */
+
+/** The rates, bursts and tick of a bucket. Opaque. */
+struct ev_token_bucket_cfg;
+
+/** Bufferevents that share a bucket. Opaque. */
+struct bufferevent_rate_limit_group;
+
+/** No rate and no burst may be greater. */
+#define EV_RATE_LIMIT_MAX EV_SSIZE_MAX
+
+/** A configuration with rates in bytes a tick, bursts in bytes, and the length of a tick: whole
+ * milliseconds (the rest is dropped), NULL for a second. NULL when a rate is 0 or above its burst,
+ * a burst is above EV_RATE_LIMIT_MAX, the tick is shorter than a millisecond, or memory is short.
+ */
+EVENT2_EXPORT_SYMBOL
+struct ev_token_bucket_cfg *ev_token_bucket_cfg_new(size_t read_rate, size_t read_burst,
+                                                    size_t write_rate, size_t write_burst,
+                                                    const struct timeval *tick_len);
+
+/** Frees a configuration, which no bufferevent uses any more. Groups keep copies. */
+EVENT2_EXPORT_SYMBOL
+void ev_token_bucket_cfg_free(struct ev_token_bucket_cfg *cfg);
+
+/** Gives the bufferevent a bucket of its own, or takes it away (`cfg` NULL). `cfg` is used, not
+ * copied: it must stay until another is set or the bufferevent is freed. A bufferevent that has a
+ * bucket keeps its tokens, down to the new burst, and the running tick; setting the same `cfg`
+ * again changes nothing. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_set_rate_limit(struct bufferevent *bev, struct ev_token_bucket_cfg *cfg);
+
+/** What bufferevent_set_rate_limit() set last. */
+EVENT2_EXPORT_SYMBOL
+const struct ev_token_bucket_cfg *bufferevent_get_token_bucket_cfg(const struct bufferevent *bev);
+
+/** The tokens in the bufferevent's own bucket, less than 0 when more was taken than there was;
+ * EV_SSIZE_MAX when it has none. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_read_limit(struct bufferevent *bev);
+
+/** As bufferevent_get_read_limit(), for writing. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_write_limit(struct bufferevent *bev);
+
+/** How many bytes would be read at once now: what bufferevent_set_max_single_read(), its own bucket
+ * and its share in its group allow. Not less than 0. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_max_to_read(struct bufferevent *bev);
+
+/** As bufferevent_get_max_to_read(), for writing. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_get_max_to_write(struct bufferevent *bev);
+
+/** Takes `decr` tokens out of the bufferevent's own bucket, or puts some in (`decr` less than 0;
+ * what is above the burst goes with the next tick), and pauses or resumes reading accordingly. -1
+ * when it has no bucket. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_decrement_read_limit(struct bufferevent *bev, ev_ssize_t decr);
+
+/** As bufferevent_decrement_read_limit(), for writing. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_decrement_write_limit(struct bufferevent *bev, ev_ssize_t decr);
+
+/** A group without members, whose bucket is filled as `cfg` (copied) says. Its timers run in
+ * `base`, which must outlive it, while a member waits; the members may be in other bases, if
+ * threads are set up. Free it with bufferevent_rate_limit_group_free(). NULL when memory is short.
+ */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent_rate_limit_group *bufferevent_rate_limit_group_new(
+    struct event_base *base, const struct ev_token_bucket_cfg *cfg);
+
+/** Changes the group's configuration (copied). The bucket keeps its tokens, down to the new burst,
+ * and the running tick. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_rate_limit_group_set_cfg(struct bufferevent_rate_limit_group *group,
+                                         const struct ev_token_bucket_cfg *cfg);
+
+/** Sets the least that a member which waits is given at a time: with too few tokens for everybody
+ * the members take turns. It counts as the lower of the two rates where it is above that. At first
+ * 64. -1 for more than EV_RATE_LIMIT_MAX. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_rate_limit_group_set_min_share(struct bufferevent_rate_limit_group *group,
+                                               size_t min_share);
+
+/** Frees the group, which has no members any more; a bufferevent that is freed leaves its group at
+ * once. May be called from callbacks. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_rate_limit_group_free(struct bufferevent_rate_limit_group *group);
+
+/** Makes the bufferevent a member of `group`; it leaves the one it was in. With NULL it only
+ * leaves. May be called from callbacks. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_add_to_rate_limit_group(struct bufferevent *bev,
+                                        struct bufferevent_rate_limit_group *group);
+
+/** Makes the bufferevent leave its group, if it is in one. May be called from callbacks. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_remove_from_rate_limit_group(struct bufferevent *bev);
+
+/** The tokens in the group's bucket, less than 0 when more was taken than there was. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_rate_limit_group_get_read_limit(struct bufferevent_rate_limit_group *group);
+
+/** As bufferevent_rate_limit_group_get_read_limit(), for writing. */
+EVENT2_EXPORT_SYMBOL
+ev_ssize_t bufferevent_rate_limit_group_get_write_limit(struct bufferevent_rate_limit_group *group);
+
+/** As bufferevent_decrement_read_limit(), for the group's bucket. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_rate_limit_group_decrement_read(struct bufferevent_rate_limit_group *group,
+                                                ev_ssize_t decr);
+
+/** As bufferevent_decrement_write_limit(), for the group's bucket. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_rate_limit_group_decrement_write(struct bufferevent_rate_limit_group *group,
+                                                 ev_ssize_t decr);
+
+/** The bytes that the members have read and written since the group was made or its totals reset.
+ * An output that is NULL is skipped. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_rate_limit_group_get_totals(struct bufferevent_rate_limit_group *group,
+                                             ev_uint64_t *out_total_read,
+                                             ev_uint64_t *out_total_written);
+
+/** Sets the totals to 0. */
+EVENT2_EXPORT_SYMBOL
+void bufferevent_rate_limit_group_reset_totals(struct bufferevent_rate_limit_group *group);
+
 /* ---- What it stands on ----------------------------------------------------------------------- */
 
 /** Puts the bufferevent on another socket (-1: none), in whose state it starts afresh; the
@@ -304,7 +443,7 @@ int bufferevent_replacefd(struct bufferevent *bev, evutil_socket_t fd);
 EVENT2_EXPORT_SYMBOL
 evutil_socket_t bufferevent_getfd(struct bufferevent *bev);
 
-/** The bufferevent that this one wraps, or NULL for one that wraps none, as sockets' do. */
+/** The bufferevent that a filter lies over; NULL for other kinds. */
 EVENT2_EXPORT_SYMBOL
 struct bufferevent *bufferevent_get_underlying(struct bufferevent *bev);
 
@@ -327,6 +466,81 @@ int bufferevent_priority_set(struct bufferevent *bev, int priority);
 /** The priority. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_get_priority(const struct bufferevent *bev);
+
+/* ---- Pairs ----------------------------------------------------------------------------------- */
+
+/** Makes two bufferevents, of which each reads what the other writes. Bytes move at once whenever
+ * one writes or has output and the other reads, but not past the reader's high watermark; blocks
+ * are moved, not copied. Callbacks are always deferred. `options` as for sockets, where
+ * BEV_OPT_CLOSE_ON_FREE means nothing; with BEV_OPT_THREADSAFE both have one lock together. There
+ * is no descriptor and no priority to set.
+ *
+ * bufferevent_flush() with BEV_FLUSH or BEV_FINISHED moves all there is, enabled or not and past
+ * the watermark; BEV_FINISHED then tells the partner's event callback BEV_EVENT_EOF, with
+ * BEV_EVENT_READING for EV_WRITE here and BEV_EVENT_WRITING for EV_READ. It fails once the partner
+ * is gone, and BEV_NORMAL does nothing.
+ *
+ * Free each of them. Freeing one tells the other nothing, whose output then stays where it is; what
+ * had not moved yet is dropped with the one that is freed. */
+EVENT2_EXPORT_SYMBOL
+int bufferevent_pair_new(struct event_base *base, int options, struct bufferevent *out_pair[2]);
+
+/** The other one of a pair, or NULL when it was freed or `bev` is of another kind. No reference is
+ * added. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *bufferevent_pair_get_partner(struct bufferevent *bev);
+
+/* ---- Filters --------------------------------------------------------------------------------- */
+
+/** What a filter function returns. */
+enum bufferevent_filter_result {
+  /** Done: bytes were taken, or put out. Called again while there are more. */
+  BEV_OK = 0,
+  /** Nothing to put out before there is more input. */
+  BEV_NEED_MORE = 1,
+  /** It can't go on, ever. The direction is disabled, and the filter's event callback hears
+   * BEV_EVENT_ERROR. */
+  BEV_ERROR = 2
+};
+
+/** Takes bytes from the front of `src`, transformed ones go to the end of `dst`: at most
+ * `dst_limit`, unless it is -1. What it can't use yet stays in `src`, to be shown again with more.
+ * With `mode` BEV_FLUSH it should put out what it can, with BEV_FINISHED that was the end; `src`
+ * may be empty then. `ctx` is the filter's context. Called with the lock held, for output from
+ * inside the calls that add it. May free the bufferevents; then nothing follows. */
+typedef enum bufferevent_filter_result (*bufferevent_filter_cb)(struct evbuffer *src,
+                                                                struct evbuffer *dst,
+                                                                ev_ssize_t dst_limit,
+                                                                enum bufferevent_flush_mode mode,
+                                                                void *ctx);
+
+/** A bufferevent over `underlying`, whose callbacks it takes over: they must not be changed, nor
+ * may it get a second filter, while this one lives. What `underlying` reads goes through
+ * `input_filter` into the new one's input, no further than its high read watermark; what the new
+ * one writes goes through `output_filter` into the output of `underlying`, no further than the high
+ * write watermark of that. NULL passes bytes on as they are. Each goes on when its buffer has been
+ * emptied.
+ *
+ * `underlying` is enabled in both directions, but reads only while the filter does. Its events
+ * (end, errors, connected) are told by the filter, an end behind the bytes before it. A write
+ * callback says that the output was taken by the filter function, not that it was sent.
+ * bufferevent_flush() calls the functions with its mode, then flushes `underlying`.
+ * bufferevent_setfd() and bufferevent_getfd() work on `underlying`; a priority can't be set.
+ *
+ * The filter uses the lock of `underlying`. If that has none, BEV_OPT_THREADSAFE gives it one,
+ * which fails while it has more references than its owner's: inside its callbacks, or after
+ * bufferevent_incref().
+ *
+ * `underlying` stays as long as the filter. With BEV_OPT_CLOSE_ON_FREE freeing the filter frees it,
+ * unless somebody has; else it is given back, without callbacks. Then `free_context` (may be NULL)
+ * is called with `ctx`, once no function can be running; not when making the filter fails. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *bufferevent_filter_new(struct bufferevent *underlying,
+                                           bufferevent_filter_cb input_filter,
+                                           bufferevent_filter_cb output_filter, int options,
+                                           void (*free_context)(void *), void *ctx);
+
+/* ---- The lock -------------------------------------------------------------------------------- */
 
 /** Takes the bufferevent's lock, which is recursive and shared with its buffers, so that several
  * calls happen as one. Nothing without BEV_OPT_THREADSAFE. */
