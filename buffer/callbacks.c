@@ -101,7 +101,7 @@ int evbuffer_remove_cb(struct evbuffer *buffer, evbuffer_cb_func cb, void *cbarg
 static void remove_user_callbacks(struct evbuffer *buf) {
   struct evbuffer_cb_entry *entry;
   for (entry = buf->callbacks; entry; entry = entry->next) {
-    if (!(entry->flags & EVBUFFER_CB_NODEFER)) mark_removed(buf, entry);
+    if (!(entry->flags & EVBUFFER_CB_STAYS)) mark_removed(buf, entry);
   }
   if (buf->has_removed_callback) sweep(buf);
 }
@@ -111,7 +111,7 @@ int evbuffer_setcb(struct evbuffer *buffer, evbuffer_cb cb, void *cbarg) {
   strata_buffer_lock(buffer);
   if (cb) {
     /* Disabled and first in the list until the old ones are gone. */
-    entry = add_entry(buffer, cbarg, CB_OBSOLETE | EVBUFFER_CB_NODEFER);
+    entry = add_entry(buffer, cbarg, CB_OBSOLETE | EVBUFFER_CB_STAYS);
     if (!entry) {
       strata_buffer_unlock(buffer);
       return -1;
@@ -175,9 +175,15 @@ static inline void run_entries(struct evbuffer *buf, ev_uint32_t mask, ev_uint32
   if (buf->has_removed_callback) sweep(buf);
 }
 
+static inline void tell_parent(struct evbuffer *buf, size_t added_len) {
+  if (added_len && buf->tells_parent) buf->parent->ops->added(buf->parent, buf);
+}
+
 /* Calls all of them. */
 static void run_enabled(struct evbuffer *buf, size_t added_len, size_t removed_len) {
-  run_entries(buf, EVBUFFER_CB_ENABLED, EVBUFFER_CB_ENABLED, added_len, removed_len);
+  if (buf->callbacks)
+    run_entries(buf, EVBUFFER_CB_ENABLED, EVBUFFER_CB_ENABLED, added_len, removed_len);
+  tell_parent(buf, added_len);
 }
 
 static inline int has_user_callback(const struct evbuffer *buf) {
@@ -253,6 +259,7 @@ static void notify(struct evbuffer *buf, int has_user, size_t added_len, size_t 
   if (has_user) schedule_deferred(buf, added_len, removed_len);
   run_entries(buf, EVBUFFER_CB_ENABLED | EVBUFFER_CB_NODEFER,
               EVBUFFER_CB_ENABLED | EVBUFFER_CB_NODEFER, added_len, removed_len);
+  tell_parent(buf, added_len);
 }
 
 /* The dead list is newest first; clean-up functions run in the order of the bytes. */

@@ -105,16 +105,20 @@ void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool) {
   strata_buffer_unlock(buf);
 }
 
+void evbuffer_tell_parent(struct evbuffer *buf) {
+  buf->tells_parent = 1;
+}
+
 int evbuffer_set_flags(struct evbuffer *buf, ev_uint64_t flags) {
   strata_buffer_lock(buf);
-  buf->flags |= (uint32_t)flags;
+  buf->flags |= (uint8_t)flags;
   strata_buffer_unlock(buf);
   return 0;
 }
 
 int evbuffer_clear_flags(struct evbuffer *buf, ev_uint64_t flags) {
   strata_buffer_lock(buf);
-  buf->flags &= ~(uint32_t)flags;
+  buf->flags &= (uint8_t)~flags;
   strata_buffer_unlock(buf);
   return 0;
 }

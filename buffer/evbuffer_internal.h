@@ -31,21 +31,24 @@ struct evbuffer {
   struct evbuffer_chain_pool *pool;
   struct evbuffer_parent *parent;
   struct evbuffer_deferred *deferred; /* NULL while callbacks are immediate */
-  uint32_t flags;                     /* EVBUFFER_FLAG_* */
   uint32_t max_read_len;
   int num_refs; /* of a buffer of its own: its maker's and those of running callbacks */
-  unsigned callback_depth;
-  unsigned char front_frozen;
-  unsigned char back_frozen;
-  unsigned char owns_lock;
-  unsigned char embedded;
-  unsigned char has_removed_callback;
-  unsigned char freed; /* evbuffer_free() was called: no callback may run */
+  uint32_t callback_depth;
+  uint8_t flags; /* EVBUFFER_FLAG_* */
+  uint8_t front_frozen : 1;
+  uint8_t back_frozen : 1;
+  uint8_t owns_lock : 1;
+  uint8_t embedded : 1;
+  uint8_t tells_parent : 1; /* of bytes that are added */
+  uint8_t has_removed_callback : 1;
+  uint8_t freed : 1; /* evbuffer_free() was called: no callback may run */
 };
 
 /* A flag of callbacks: run at once, even where the user's callbacks are deferred. For upper
  * layers, which may not free the buffer or its parent in such a callback. */
 #define EVBUFFER_CB_NODEFER 2
+/* Another one: evbuffer_setcb() leaves it alone. */
+#define EVBUFFER_CB_STAYS 4
 
 /* ---- For the layers above ---- */
 
@@ -54,6 +57,9 @@ void evbuffer_init_embedded(struct evbuffer *buf, struct evbuffer_parent *parent
 /* Frees what such a buffer holds, not the memory. No callback of it may be running or queued,
  * which a parent that counts its references knows. */
 void evbuffer_cleanup_embedded(struct evbuffer *buf);
+
+/* Has the parent's added() called. */
+void evbuffer_tell_parent(struct evbuffer *buf);
 
 /* Makes the buffer use a lock of someone else's, who keeps it alive. */
 void evbuffer_set_lock_(struct evbuffer *buf, strata_lock lock);
@@ -70,6 +76,22 @@ ev_ssize_t evbuffer_recv(struct evbuffer *buf, evutil_socket_t fd, size_t max_le
  * sendfile(2) when a file follows. Returns bytes, or -1 with errno when nothing was written;
  * 0 when there is nothing to write. */
 ev_ssize_t evbuffer_send(struct evbuffer *buf, evutil_socket_t fd, size_t max_len);
+
+/* What the kernel moves by itself (overlapped.c), frozen or not. */
+
+/* Bytes have arrived: a copy of them. 0, or -1 without memory. */
+int evbuffer_add_received(struct evbuffer *buf, const void *data, size_t len);
+/* The same without copying: evbuffer_add_reference_with_offset(). */
+int evbuffer_add_received_reference(struct evbuffer *buf, const void *data, size_t offset,
+                                    size_t len, evbuffer_ref_cleanup_cb cleanup, void *arg);
+/* Up to max_len bytes and num_max pieces at the front are going to be sent. They stay where they
+ * are, whatever becomes of the buffer, until evbuffer_unpin_front() is given the chains. Returns
+ * the number of pieces, or -1 with errno when the first are a file's that can't be read. */
+int evbuffer_pin_front(struct evbuffer *buf, size_t max_len, struct evbuffer_iovec *out_vecs,
+                       struct evbuffer_chain **out_chains, int num_max);
+void evbuffer_unpin_front(struct evbuffer *buf, struct evbuffer_chain **chains, int num);
+/* So many bytes at the front, which the buffer has, were sent. */
+void evbuffer_drain_sent(struct evbuffer *buf, size_t len);
 
 /* ---- Inside buffer/ ---- */
 
@@ -91,7 +113,7 @@ void strata_buffer_finish_slow(struct evbuffer *buf, size_t added_len, size_t re
  * buffer may be gone afterwards. */
 static inline void strata_buffer_finish(struct evbuffer *buf, size_t added_len,
                                         size_t removed_len) {
-  if (buf->callbacks || buf->dead) {
+  if (buf->callbacks || buf->dead || buf->tells_parent) {
     strata_buffer_finish_slow(buf, added_len, removed_len);
   } else {
     strata_buffer_unlock(buf);

@@ -2,7 +2,6 @@
 #include "buffer/evbuffer_internal.h"
 
 #include <errno.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,18 +9,12 @@
 #include <deque>
 #include <string>
 
+#include "buffer/buffer_testing.h"
 #include "util/executor.h"
 
 namespace {
 
 static_assert(sizeof(struct evbuffer) <= 136, "net/ embeds two in a bufferevent");
-
-std::string Content(struct evbuffer *buf) {
-  std::string content(evbuffer_get_length(buf), '\0');
-  EXPECT_EQ(static_cast<ev_ssize_t>(content.size()),
-            evbuffer_copyout(buf, &content[0], content.size()));
-  return content;
-}
 
 // An executor that runs what is queued when told to.
 struct Queue {
@@ -180,10 +173,11 @@ struct Parent {
   struct evbuffer_parent base;
   struct evbuffer buf;
   int num_refs = 1;
+  int num_added = 0;
   bool is_gone = false;
 
   Parent() {
-    static const struct evbuffer_parent_ops ops = {Hold, Release};
+    static const struct evbuffer_parent_ops ops = {Hold, Release, Added};
     base.ops = &ops;
     evbuffer_init_embedded(&buf, &base);
   }
@@ -194,7 +188,38 @@ struct Parent {
     evbuffer_cleanup_embedded(&Of(base)->buf);
     Of(base)->is_gone = true;
   }
+  static void Added(struct evbuffer_parent *base, struct evbuffer *buf) {
+    EXPECT_EQ(&Of(base)->buf, buf);
+    Of(base)->num_added++;
+  }
 };
+
+TEST(Embedded, TellsItsParentOfNewBytes) {
+  Queue queue;
+  Calls calls;
+  Parent parent;
+  evbuffer_add(&parent.buf, "a", 1);
+  EXPECT_EQ(0, parent.num_added);
+  evbuffer_tell_parent(&parent.buf);
+  evbuffer_add(&parent.buf, "b", 1);
+  EXPECT_EQ(1, parent.num_added);
+  evbuffer_drain(&parent.buf, 1);
+  EXPECT_EQ(1, parent.num_added);
+  evbuffer_add_cb(&parent.buf, Note, &calls);
+  struct evbuffer *other = evbuffer_new();
+  evbuffer_add(other, "cd", 2);
+  evbuffer_add_buffer(&parent.buf, other);
+  EXPECT_EQ(2, parent.num_added);
+  evbuffer_defer_callbacks(&parent.buf, queue.base());
+  evbuffer_prepend(&parent.buf, "e", 1);
+  EXPECT_EQ(3, parent.num_added);
+  EXPECT_EQ(1, calls.num);
+  queue.Run();
+  EXPECT_EQ(3, parent.num_added);
+  EXPECT_EQ(2, calls.num);
+  evbuffer_free(other);
+  evbuffer_cleanup_embedded(&parent.buf);
+}
 
 TEST(Embedded, DeferredCallbackHoldsTheParent) {
   Queue queue;

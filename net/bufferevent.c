@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "loop/attachment.h"
+#include "loop/completion.h"
 #include "loop/current_base.h"
 #include "loop/finalize.h"
 #include "net/bufferevent_internal.h"
@@ -72,7 +73,14 @@ static void parent_release(struct evbuffer_parent *parent) {
   (void)release(bev);
 }
 
-static const struct evbuffer_parent_ops parent_ops = {parent_hold, parent_release};
+static void parent_added(struct evbuffer_parent *parent, struct evbuffer *buf) {
+  struct bufferevent_private *bev = STRATA_CONTAINER_OF(parent, struct bufferevent_private, parent);
+  (void)buf;
+  /* The end of the callbacks that are running looks at the output once for all of them. */
+  if (!bev->is_serving) bufferevent_update(bev);
+}
+
+static const struct evbuffer_parent_ops parent_ops = {parent_hold, parent_release, parent_added};
 
 void bufferevent_incref(struct bufferevent *bev) {
   bool is_alive = bufferevent_hold(bufferevent_private_of(bev));
@@ -108,12 +116,8 @@ static void release_pool(void *pool) {
 
 static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_info *info,
                               void *arg) {
-  struct bufferevent_private *bev = arg;
   (void)output;
-  if (!info->n_added) return;
-  /* The end of the callbacks that are running looks at the output once for all of them. */
-  if (bev->is_serving && !bev->bev.be_ops->moves_at_once) return;
-  bufferevent_update(bev);
+  if (info->n_added) bufferevent_update(arg);
 }
 
 /* Watches a buffer. The callback is hidden from the buffer, which then saves itself the trouble of
@@ -121,9 +125,16 @@ static void on_output_changed(struct evbuffer *output, const struct evbuffer_cb_
 static struct evbuffer_cb_entry *watch(struct bufferevent_private *bev, struct evbuffer *buf,
                                        evbuffer_cb_func on_change) {
   struct evbuffer_cb_entry *entry = evbuffer_add_cb(buf, on_change, bev);
-  if (entry && !bev->bev.be_ops->moves_at_once)
-    (void)evbuffer_cb_set_flags(buf, entry, EVBUFFER_CB_NODEFER);
+  ev_uint32_t flags = EVBUFFER_CB_STAYS;
+  if (!bev->bev.be_ops->moves_at_once) flags |= EVBUFFER_CB_NODEFER;
+  if (entry) (void)evbuffer_cb_set_flags(buf, entry, flags);
   return entry;
+}
+
+static int watch_output(struct bufferevent_private *bev) {
+  if (bev->bev.be_ops->moves_at_once) return watch(bev, &bev->output, on_output_changed) ? 0 : -1;
+  evbuffer_tell_parent(&bev->output);
+  return 0;
 }
 
 static int init_buffers(struct bufferevent_private *bev, struct event_base *base) {
@@ -138,7 +149,7 @@ static int init_buffers(struct bufferevent_private *bev, struct event_base *base
     evbuffer_set_lock_(buffers[i], bev->lock);
     if (pool) evbuffer_set_pool(buffers[i], pool);
   }
-  if (!watch(bev, &bev->output, on_output_changed)) {
+  if (watch_output(bev) < 0) {
     evbuffer_cleanup_embedded(&bev->input);
     evbuffer_cleanup_embedded(&bev->output);
     return -1;
@@ -165,8 +176,8 @@ int bufferevent_init(struct bufferevent_private *bev, struct event_base *base,
   bev->bev.be_ops = ops;
   bev->bev.enabled = EV_WRITE;
   bev->num_refs = 1;
-  bev->options = options;
-  bev->priority = event_base_get_npriorities(base) / 2;
+  bev->options = (uint8_t)options;
+  bev->priority = (uint8_t)(event_base_get_npriorities(base) / 2);
   bev->source.fd = -1;
   if (options & BEV_OPT_THREADSAFE && !bev->lock &&
       strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0)
@@ -426,10 +437,19 @@ int bufferevent_replacefd(struct bufferevent *bufev, evutil_socket_t fd) {
   if (bufev->be_ops->set_fd) {
     evutil_socket_t old_fd = bufferevent_getfd(bufev);
     result = bufev->be_ops->set_fd(bev, fd);
-    if (result == 0 && old_fd >= 0) result = evutil_closesocket(old_fd);
+    if (result == 0 && old_fd >= 0)
+      result = bufev->be_ops->discard_fd ? bufev->be_ops->discard_fd(bev, old_fd)
+                                         : evutil_closesocket(old_fd);
   }
   strata_lock_release(bev->lock);
   return result;
+}
+
+static void use_priority(struct bufferevent_private *bev, int priority) {
+  bev->priority = (uint8_t)priority;
+  event_base_set_callback_priority(bev->bev.ev_base, &bev->source.task, priority);
+  event_base_set_callback_priority(bev->bev.ev_base, &bev->deferred, priority);
+  if (bev->bev.be_ops->set_priority) bev->bev.be_ops->set_priority(bev, priority);
 }
 
 int bufferevent_priority_set(struct bufferevent *bufev, int priority) {
@@ -440,9 +460,7 @@ int bufferevent_priority_set(struct bufferevent *bufev, int priority) {
       priority < event_base_get_npriorities(bufev->ev_base) &&
       event_priority_set(&bufev->ev_read, priority) == 0 &&
       event_priority_set(&bufev->ev_write, priority) == 0) {
-    bev->priority = priority;
-    event_base_set_callback_priority(bufev->ev_base, &bev->source.task, priority);
-    event_base_set_callback_priority(bufev->ev_base, &bev->deferred, priority);
+    use_priority(bev, priority);
     result = 0;
   }
   strata_lock_release(bev->lock);
@@ -460,6 +478,9 @@ int bufferevent_get_priority(const struct bufferevent *bufev) {
 static int set_base(struct bufferevent_private *bev, struct event_base *base) {
   const struct bufferevent_pending *pending = &bev->pending;
   if (!bev->bev.be_ops->is_socket || bev->source.want) return -1;
+  if (bev->bev.be_ops->is_busy && bev->bev.be_ops->is_busy(bev)) return -1;
+  /* The kind goes with the base. */
+  if (event_base_port_features(base) != event_base_port_features(bev->bev.ev_base)) return -1;
   if (pending->read || pending->write || pending->events || pending->timeouts) return -1;
   event_io_source_detach(&bev->source);
   bufferevent_stop_inactivity(bev);
@@ -467,9 +488,7 @@ static int set_base(struct bufferevent_private *bev, struct event_base *base) {
   if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
   struct event_base *old_base = bev->bev.ev_base;
   bev->bev.ev_base = base;
-  bev->priority = event_base_get_npriorities(base) / 2;
-  event_base_set_callback_priority(base, &bev->source.task, bev->priority);
-  event_base_set_callback_priority(base, &bev->deferred, bev->priority);
+  use_priority(bev, event_base_get_npriorities(base) / 2);
   if (bev->rate_limit) bufferevent_rate_limit_change_base(bev, old_base);
   return 0;
 }

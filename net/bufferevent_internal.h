@@ -56,6 +56,15 @@ struct bufferevent_ops {
   int (*flush)(struct bufferevent_private *bev, short directions, enum bufferevent_flush_mode mode);
   int (*set_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
   evutil_socket_t (*get_fd)(struct bufferevent_private *bev);
+  /* Closes a descriptor that set_fd() has just taken away; NULL: it is closed at once. */
+  int (*discard_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
+  /* What is known of its socket, and what is under way there, belongs to another from now on, or
+   * to one that was not connecting. Not NULL when is_socket. */
+  void (*forget_socket)(struct bufferevent_private *bev);
+  /* Tells what is the kind's own of a new priority, which is a base's. */
+  void (*set_priority)(struct bufferevent_private *bev, int priority);
+  /* Whether its base can't be changed now. */
+  bool (*is_busy)(struct bufferevent_private *bev);
   /* The bufferevent that it shares its lock with, or NULL. */
   struct bufferevent_private *(*peer)(struct bufferevent_private *bev);
   /* What bufferevent_schedule_work() asked for, from the loop. Callbacks may be called. */
@@ -65,10 +74,11 @@ struct bufferevent_ops {
 /* Callbacks that wait for the deferred task. */
 struct bufferevent_pending {
   bool read, write;
-  short events;   /* BEV_EVENT_*: one call for all */
-  short timeouts; /* EV_READ, EV_WRITE: one call each, where callbacks are otherwise not deferred */
-  bool work;      /* the kind's own, before the callbacks */
-  int error;      /* the socket error of an event */
+  bool work; /* the kind's own, before the callbacks */
+  uint8_t
+      timeouts; /* EV_READ, EV_WRITE: one call each, where callbacks are otherwise not deferred */
+  short events; /* BEV_EVENT_*: one call for all */
+  int error;    /* the socket error of an event */
 };
 
 struct bufferevent_shared_lock {
@@ -84,17 +94,17 @@ struct bufferevent_private {
   strata_lock lock;
   struct bufferevent_shared_lock *shared_lock; /* NULL while the lock is its own alone */
   int num_refs;
-  int options; /* BEV_OPT_* */
-  int priority;
-  struct bufferevent_pending pending;
+  uint8_t options; /* BEV_OPT_* */
+  uint8_t priority;
   uint8_t read_suspended, write_suspended; /* BEV_SUSPEND_* */
+  struct bufferevent_pending pending;
+  int dns_error;   /* EVUTIL_EAI_... of the last lookup, or 0 */
   bool is_serving; /* its callbacks are being run: output waits for their end */
   bool is_freed;   /* bufferevent_free() was called */
   bool is_connecting;
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool connection_refused; /* a connect that failed at once, to be told from the loop */
   bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
-  int dns_error;           /* EVUTIL_EAI_... of the last lookup, or 0 */
   struct bufferevent_lookup *lookup; /* connect_hostname.c */
   int read_error;                    /* met by a read, but not told yet: the kernel tells it once */
   uint32_t read_size;                /* what the next read asks for; grows while reads are filled */
