@@ -220,9 +220,9 @@ static int set_rate_limit(struct bufferevent_private *bev, struct ev_token_bucke
 
 int bufferevent_set_rate_limit(struct bufferevent *bufev, struct ev_token_bucket_cfg *cfg) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return -1;
   int result = set_rate_limit(bev, cfg);
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
   return result;
 }
 
@@ -290,14 +290,14 @@ ev_ssize_t bufferevent_get_max_to_write(struct bufferevent *bev) {
 static int decrement(struct bufferevent *bufev, enum token_direction direction, ev_ssize_t decr) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   int result = -1;
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return -1;
   if (bev->rate_limit && bev->rate_limit->cfg) {
     update_bucket(bev->rate_limit);
     strata_token_bucket_take(&bev->rate_limit->bucket, direction, decr);
     bufferevent_update(bev);
     result = 0;
   }
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
   return result;
 }
 
@@ -324,9 +324,9 @@ static int join(struct bufferevent_private *bev, struct bufferevent_rate_limit_g
 int bufferevent_add_to_rate_limit_group(struct bufferevent *bufev,
                                         struct bufferevent_rate_limit_group *group) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
+  if (!bufferevent_hold(bev)) return -1;
   int result = join(bev, group);
-  strata_lock_release(bev->lock);
+  bufferevent_release(bev);
   return result;
 }
 
