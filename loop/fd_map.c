@@ -54,7 +54,7 @@ static int backend_has_edge(const struct event_base *base) {
 
 /* A source and edge-triggered events share a descriptor with level-triggered ones by level. */
 static int is_edge_triggered(const struct event_base *base, const struct fd_slot *slot) {
-  return backend_has_edge(base) && !slot->num_level && (slot->events || slot->source);
+  return backend_has_edge(base) && !slot->num_level && (slot->events || slot->sources);
 }
 
 /* EV_CLOSED too: a short read counts as drained, so an end of data that arrived together with the
@@ -69,12 +69,14 @@ static short wanted_mask(const struct event_base *base, const struct fd_slot *sl
   if (slot->num_read) mask |= EV_READ;
   if (slot->num_write) mask |= EV_WRITE;
   if (slot->num_closed) mask |= EV_CLOSED;
-  if (!slot->source && !mask) return 0;
+  if (!slot->sources && !mask) return 0;
   if (is_edge_triggered(base, slot)) {
-    if (slot->source) mask |= source_interest(base);
+    if (slot->sources) mask |= source_interest(base);
     return mask | EV_ET;
   }
-  return slot->source ? mask | slot->source->want : mask;
+  const struct event_io_source *source = slot->sources;
+  for (; source; source = source->next) mask |= source->want;
+  return mask;
 }
 
 /* Whether the kernel has this mask for the file that the slot stands for now. */
@@ -199,22 +201,29 @@ void event_fd_map_remove(struct event_base *base, struct event *event) {
   if (count_event(slot, event, -1)) (void)sync_events(base, event->ev_fd, slot);
 }
 
+static void unlink_source(struct fd_slot *slot, struct event_io_source *source) {
+  struct event_io_source **link = &slot->sources;
+  while (*link != source) link = &(*link)->next;
+  *link = source->next;
+}
+
 int event_fd_map_add_source(struct event_base *base, struct event_io_source *source) {
   struct fd_slot *slot = find_or_make(&base->fds, source->fd);
   if (!slot) return -1;
-  if (slot->source) {
-    errno = EEXIST;
-    return -1;
-  }
-  slot->source = source;
-  if (sync_source(base, source->fd, slot) == 0) return 0;
-  slot->source = NULL;
+  source->next = slot->sources;
+  slot->sources = source;
+  short mask = wanted_mask(base, slot);
+  /* A second one needs a report of what is ready already; and it may be over another file, the
+   * first one's having been closed. */
+  if (kernel_knows(slot, mask) && !source->next) return 0;
+  if (tell_kernel(base, source->fd, slot, mask) == 0) return 0;
+  unlink_source(slot, source);
   return -1;
 }
 
 void event_fd_map_remove_source(struct event_base *base, struct event_io_source *source) {
   struct fd_slot *slot = event_fd_map_find(&base->fds, source->fd);
-  slot->source = NULL;
+  unlink_source(slot, source);
   (void)sync_source(base, source->fd, slot);
 }
 
@@ -231,7 +240,8 @@ static void activate_source(struct event_base *base, struct event_io_source *sou
 }
 
 static inline void activate_slot(struct event_base *base, struct fd_slot *slot, short what) {
-  if (slot->source) activate_source(base, slot->source, what);
+  struct event_io_source *source = slot->sources;
+  for (; source; source = source->next) activate_source(base, source, what);
   for (struct event *event = slot->events; event; event = event->ev_.ev_io.ev_io_next.le_next) {
     short result = event->ev_events & what & IO_EVENTS;
     if (!result) continue;

@@ -14,7 +14,7 @@ struct event_io_source;
 /* Everyone who watches one descriptor, and what the kernel was told about it. */
 struct fd_slot {
   struct event *events; /* a list through ev_.ev_io.ev_io_next */
-  struct event_io_source *source;
+  struct event_io_source *sources;
   intptr_t backend_state;
   uint32_t generation; /* grows whenever the kernel is told to forget the descriptor */
   short kernel_mask;

@@ -21,13 +21,14 @@
 struct event_io_source {
   struct event_callback task; /* set up by the owner with event_callback_init */
   struct event_base *base;
-  evutil_socket_t fd; /* -1 while detached */
-  short want;         /* EV_READ | EV_WRITE */
-  short ready;        /* EV_READ | EV_WRITE | STRATA_EV_HANGUP */
+  struct event_io_source *next; /* of the same descriptor */
+  evutil_socket_t fd;           /* -1 while detached */
+  short want;                   /* EV_READ | EV_WRITE */
+  short ready;                  /* EV_READ | EV_WRITE | STRATA_EV_HANGUP */
 };
 
-/* Registers `fd`. Returns 0, or -1 with errno: EPERM for what can't be polled (a regular file),
- * EBADF, EEXIST when the descriptor has a source already, ENOMEM. */
+/* Registers `fd`. Several sources may share a descriptor: each is told of everything. Returns 0, or
+ * -1 with errno: EPERM for what can't be polled (a regular file), EBADF, ENOMEM. */
 int event_io_source_attach(struct event_io_source *source, struct event_base *base,
                            evutil_socket_t fd);
 /* Unregisters, forgets readiness and wants, and takes the task out of the queue. Does not wait for

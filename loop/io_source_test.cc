@@ -35,16 +35,24 @@ struct Source {
   }
 };
 
-TEST(IoSource, OneForEachDescriptor) {
+TEST(IoSource, SeveralForOneDescriptor) {
   Loop loop;
   Pair pair;
   Source first, second;
   ASSERT_EQ(0, event_io_source_attach(first.get(), loop, pair[0]));
-  EXPECT_EQ(-1, event_io_source_attach(second.get(), loop, pair[0]));
-  EXPECT_EQ(EEXIST, errno);
-  EXPECT_FALSE(event_io_source_is_attached(second.get()));
+  event_io_source_set_want(first.get(), EV_WRITE);
+  event_base_loop(loop, EVLOOP_NONBLOCK);
+  EXPECT_EQ(1, first.num_runs);
+  // What was reported before is reported for the second one again.
+  ASSERT_EQ(0, event_io_source_attach(second.get(), loop, pair[0]));
+  event_io_source_set_want(second.get(), EV_WRITE);
+  event_base_loop(loop, EVLOOP_NONBLOCK);
+  EXPECT_EQ(1, second.num_runs);
   event_io_source_detach(first.get());
-  EXPECT_EQ(0, event_io_source_attach(second.get(), loop, pair[0]));
+  event_io_source_set_want(second.get(), EV_READ);
+  EXPECT_EQ(1, send(pair[1], "x", 1, 0));
+  event_base_loop(loop, EVLOOP_NONBLOCK);
+  EXPECT_EQ(2, second.num_runs);
 }
 
 TEST(IoSource, DescriptorsThatAreNone) {

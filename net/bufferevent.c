@@ -286,9 +286,8 @@ static void on_input_changed(struct evbuffer *input, const struct evbuffer_cb_in
 }
 
 static int watch_input(struct bufferevent_private *bev) {
-  if (bev->input_watcher) return 0;
-  bev->input_watcher = watch(bev, &bev->input, on_input_changed);
-  return bev->input_watcher ? 0 : -1;
+  if (!bev->watches_input) bev->watches_input = watch(bev, &bev->input, on_input_changed) != NULL;
+  return bev->watches_input ? 0 : -1;
 }
 
 static void set_read_watermark(struct bufferevent_private *bev, size_t low, size_t high) {

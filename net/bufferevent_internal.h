@@ -98,9 +98,10 @@ struct bufferevent_private {
   uint8_t priority;
   uint8_t read_suspended, write_suspended; /* BEV_SUSPEND_* */
   struct bufferevent_pending pending;
-  int dns_error;   /* EVUTIL_EAI_... of the last lookup, or 0 */
-  bool is_serving; /* its callbacks are being run: output waits for their end */
-  bool is_freed;   /* bufferevent_free() was called */
+  int dns_error;      /* EVUTIL_EAI_... of the last lookup, or 0 */
+  bool is_serving;    /* its callbacks are being run: output waits for their end */
+  bool is_freed;      /* bufferevent_free() was called */
+  bool watches_input; /* there has been a high watermark */
   bool is_connecting;
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool connection_refused; /* a connect that failed at once, to be told from the loop */
@@ -111,7 +112,6 @@ struct bufferevent_private {
   size_t max_single_read, max_single_write;
   int64_t read_since_ns,
       write_since_ns; /* when the direction last made progress or became active */
-  struct evbuffer_cb_entry *input_watcher;   /* while there is a high watermark */
   struct bufferevent_rate_limit *rate_limit; /* from its first limit or group on */
 };
 
