@@ -26,6 +26,7 @@ void evbuffer_init_embedded(struct evbuffer *buf, struct evbuffer_parent *parent
   buf->owns_lock = 0;
   buf->embedded = 1;
   buf->has_removed_callback = 0;
+  buf->tells_parent = 0;
   buf->freed = 0;
 }
 
@@ -103,6 +104,11 @@ void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool) {
   if (buf->pool) evbuffer_chain_pool_unref(buf->pool);
   buf->pool = pool;
   strata_buffer_unlock(buf);
+}
+
+int evbuffer_is_plain(const struct evbuffer *buf) {
+  return !buf->callbacks && !buf->deferred && !buf->lock && !buf->flags && !buf->front_frozen &&
+         !buf->back_frozen && buf->num_refs == 1;
 }
 
 void evbuffer_tell_parent(struct evbuffer *buf) {

@@ -58,6 +58,10 @@ void evbuffer_init_embedded(struct evbuffer *buf, struct evbuffer_parent *parent
  * which a parent that counts its references knows. */
 void evbuffer_cleanup_embedded(struct evbuffer *buf);
 
+/* Whether it is still as evbuffer_new() makes it, but for its bytes: no callbacks, no settings, no
+ * holder but its maker. */
+int evbuffer_is_plain(const struct evbuffer *buf);
+
 /* Has the parent's added() called. */
 void evbuffer_tell_parent(struct evbuffer *buf);
 
