@@ -66,7 +66,7 @@ static uint64_t user_data_of(evutil_socket_t fd, const struct poll_slot *slot) {
   return STRATA_URING_POLL_TAG | (uint64_t)(uint32_t)fd << 32 | slot->sequence;
 }
 
-static uint32_t poll_events_of(short mask) {
+uint32_t strata_io_uring_poll_events(short mask) {
   uint32_t events = 0;
   if (mask & EV_READ) events |= POLLIN;
   if (mask & EV_WRITE) events |= POLLOUT;
@@ -85,7 +85,7 @@ static int arm(struct io_uring_state *state, evutil_socket_t fd) {
   slot->is_armed = true;
   sqe->opcode = IORING_OP_POLL_ADD;
   sqe->fd = fd;
-  sqe->poll32_events = poll_events_of(slot->mask);
+  sqe->poll32_events = strata_io_uring_poll_events(slot->mask);
   sqe->len = slot->mask & EV_ET ? IORING_POLL_ADD_MULTI : 0;
   sqe->user_data = user_data_of(fd, slot);
   return 0;
@@ -196,7 +196,8 @@ static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
   struct io_uring_state *state = opaque;
   int64_t timeout_ns = -1;
   if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
-  if (arm_all(state) < 0 || strata_io_uring_port_prepare(state, sink) < 0) return -1;
+  /* Where the ring is full, completions are to be fetched before it takes more. */
+  if (arm_all(state) < 0 || !strata_io_uring_port_prepare(state, sink)) timeout_ns = 0;
   strata_uring_publish(&state->ring);
   state->is_waiting = true;
   sink->unlock(sink);

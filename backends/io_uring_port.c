@@ -16,6 +16,9 @@ struct operation_state {
   struct msghdr message;
   struct event_received *own_memory; /* in place of the pool's, which was in use up */
   bool is_cancelled;
+  bool is_collected;  /* among those that the next wait looks at */
+  bool is_submitted;  /* the kernel has it */
+  bool is_connecting; /* the kernel was asked to connect, and let go of it */
 };
 
 static struct operation_state *state_of(struct event_operation *operation) {
@@ -34,21 +37,40 @@ static bool takes_memory_of_port(const struct event_operation *operation) {
 /* --- Launching --- */
 
 static void collect(struct io_uring_state *state, struct event_operation *operation) {
+  state_of(operation)->is_collected = true;
   operation->next_waiting = NULL;
   *state->last_launched = operation;
   state->last_launched = &operation->next_waiting;
 }
 
+static void take_first(struct io_uring_state *state) {
+  struct event_operation *operation = state->first_launched;
+  state_of(operation)->is_collected = false;
+  state->first_launched = operation->next_waiting;
+  if (!state->first_launched) state->last_launched = &state->first_launched;
+}
+
+static void take_out(struct io_uring_state *state, struct event_operation *operation) {
+  struct event_operation **link = &state->first_launched;
+  while (*link != operation) link = &(*link)->next_waiting;
+  *link = operation->next_waiting;
+  if (!*link) state->last_launched = link;
+  state_of(operation)->is_collected = false;
+}
+
+/* Also of one that the parent's port has: what it knows of it stays. */
 static int port_launch(void *opaque, struct event_operation *operation) {
-  memset(state_of(operation), 0, sizeof(struct operation_state));
+  state_of(operation)->is_submitted = false;
   collect(opaque, operation);
   return 0;
 }
 
 static void port_cancel(void *opaque, struct event_operation *operation) {
-  state_of(operation)->is_cancelled = true;
-  /* One that is not prepared yet ends in the next wait, as one that the kernel does not take. */
-  (void)strata_io_uring_cancel(opaque, user_data_of(operation));
+  struct operation_state *own = state_of(operation);
+  if (own->is_cancelled) return;
+  own->is_cancelled = true;
+  if (own->is_collected) return; /* the next wait ends it */
+  if (strata_io_uring_cancel(opaque, user_data_of(operation)) < 0) collect(opaque, operation);
 }
 
 static void finish(struct event_operation *operation, ev_ssize_t result, int error,
@@ -56,6 +78,7 @@ static void finish(struct event_operation *operation, ev_ssize_t result, int err
   struct operation_state *own = state_of(operation);
   if (own->own_memory && own->own_memory != operation->received)
     own->own_memory->release(own->own_memory);
+  memset(own, 0, sizeof(*own));
   operation->result = result;
   operation->error = error;
   sink->complete(sink, operation);
@@ -90,6 +113,19 @@ static void use_memory_of_port(struct io_uring_sqe *sqe, struct event_operation 
     sqe->flags = IOSQE_BUFFER_SELECT;
 }
 
+/* Once begun, connecting goes on without the kernel's request: connect(2) is called again when it
+ * can tell how that ended, and would fail with EALREADY before. */
+static void use_address(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  if (state_of(operation)->is_connecting) {
+    sqe->opcode = IORING_OP_POLL_ADD;
+    sqe->poll32_events = strata_io_uring_poll_events(EV_WRITE);
+    return;
+  }
+  sqe->opcode = IORING_OP_CONNECT;
+  sqe->addr = (uint64_t)(uintptr_t)operation->address;
+  sqe->off = operation->address_len;
+}
+
 static void fill_in(struct io_uring_sqe *sqe, struct event_operation *operation) {
   sqe->fd = operation->fd;
   sqe->user_data = user_data_of(operation);
@@ -111,9 +147,7 @@ static void fill_in(struct io_uring_sqe *sqe, struct event_operation *operation)
       sqe->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
       break;
     case EVENT_OPERATION_CONNECT:
-      sqe->opcode = IORING_OP_CONNECT;
-      sqe->addr = (uint64_t)(uintptr_t)operation->address;
-      sqe->off = operation->address_len;
+      use_address(sqe, operation);
       break;
   }
 }
@@ -128,37 +162,57 @@ static int provide_memory(struct io_uring_state *state, struct event_operation *
   return own->own_memory ? 0 : -1;
 }
 
-int strata_io_uring_port_prepare(struct io_uring_state *state, struct event_readiness_sink *sink) {
+/* Gives the kernel an operation, or the cancellation that it had no room for. 0, or -1 with errno:
+ * EBUSY when it has no room now, else that of the operation. */
+static int submit(struct io_uring_state *state, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  if (own->is_submitted) return strata_io_uring_cancel(state, user_data_of(operation));
+  if (own->is_cancelled) return errno = ECANCELED, -1;
+  if (takes_memory_of_port(operation) && provide_memory(state, operation) < 0)
+    return errno = ENOMEM, -1;
+  struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
+  if (!sqe) return errno = EBUSY, -1;
+  fill_in(sqe, operation);
+  own->is_submitted = true;
+  return 0;
+}
+
+bool strata_io_uring_port_prepare(struct io_uring_state *state, struct event_readiness_sink *sink) {
+  bool may_block = true;
   struct event_operation *operation;
   while ((operation = state->first_launched) != NULL) {
-    int error = 0;
-    if (state_of(operation)->is_cancelled)
-      error = ECANCELED;
-    else if (takes_memory_of_port(operation) && provide_memory(state, operation) < 0)
-      error = ENOMEM;
-    if (!error) {
-      struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
-      if (!sqe) return -1;
-      fill_in(sqe, operation);
-    }
-    state->first_launched = operation->next_waiting;
-    if (!state->first_launched) state->last_launched = &state->first_launched;
-    if (error) finish(operation, -1, error, sink);
+    int error = submit(state, operation) < 0 ? errno : 0;
+    if (error && (error == EBUSY || state_of(operation)->is_submitted)) return false;
+    take_first(state);
+    if (!error) continue;
+    finish(operation, -1, error, sink);
+    may_block = false;
   }
-  return 0;
+  return may_block;
 }
 
 /* --- Completing --- */
 
-/* Ended by the kernel for no reason of the operation's. */
-static bool must_begin_again(struct event_operation *operation, int error) {
-  if (state_of(operation)->is_cancelled) return false;
-  /* ECANCELED: the thread that submitted it has ended. */
+/* Ended by the kernel for no reason of the operation's. ECANCELED: the thread that submitted it has
+ * ended. */
+static bool is_interruption(int error) {
   return error == EINTR || error == EAGAIN || error == ECANCELED;
+}
+
+static bool must_begin_again(struct event_operation *operation, int error) {
+  struct operation_state *own = state_of(operation);
+  bool was_poll = own->is_connecting;
+  own->is_connecting = operation->kind == EVENT_OPERATION_CONNECT && is_interruption(error);
+  return is_interruption(error) ? !own->is_cancelled : was_poll;
 }
 
 static bool all_memory_is_in_use(struct event_operation *operation, int error) {
   return error == ENOBUFS && takes_memory_of_port(operation) && !state_of(operation)->own_memory;
+}
+
+static void begin_again(struct io_uring_state *state, struct event_operation *operation) {
+  state_of(operation)->is_submitted = false;
+  collect(state, operation);
 }
 
 static struct event_received *received_by(struct io_uring_state *state,
@@ -176,6 +230,7 @@ void strata_io_uring_port_report(struct io_uring_state *state, const struct io_u
                                  struct event_readiness_sink *sink) {
   struct event_operation *operation = (struct event_operation *)(uintptr_t)cqe->user_data;
   int error = cqe->res < 0 ? -cqe->res : 0;
+  if (state_of(operation)->is_collected) take_out(state, operation);
   operation->received = received_by(state, operation, cqe);
   if (operation->received && !operation->received->len) {
     operation->received->release(operation->received);
@@ -184,15 +239,16 @@ void strata_io_uring_port_report(struct io_uring_state *state, const struct io_u
   if (all_memory_is_in_use(operation, error)) {
     state_of(operation)->own_memory = strata_received_new(STRATA_RECEIVED_LEN);
     if (state_of(operation)->own_memory) {
-      collect(state, operation);
+      begin_again(state, operation);
       return;
     }
     error = ENOMEM;
   }
   if (must_begin_again(operation, error)) {
-    collect(state, operation);
+    begin_again(state, operation);
     return;
   }
+  if (is_interruption(error)) error = ECANCELED;
   finish(operation, error ? -1 : cqe->res, error, sink);
 }
 

@@ -33,6 +33,8 @@ struct io_uring_state {
 /* user_data of what nobody waits for. */
 #define STRATA_URING_IGNORED 0
 
+/* What poll32_events of a submission is for EV_READ and so on. */
+uint32_t strata_io_uring_poll_events(short mask);
 /* Hands the submissions over, unless a thread is waiting: the base wakes that, and it does. */
 int strata_io_uring_submit(struct io_uring_state *state);
 /* Asks the kernel to end the request with that user_data; at once, where possible. */
@@ -42,8 +44,9 @@ extern const struct event_port_ops strata_io_uring_port_ops;
 
 void strata_io_uring_port_init(struct io_uring_state *state);
 void strata_io_uring_port_destroy(struct io_uring_state *state);
-/* Makes submissions of what was launched. 0, or -1 with errno: the ring is full. */
-int strata_io_uring_port_prepare(struct io_uring_state *state, struct event_readiness_sink *sink);
+/* Makes submissions of what was launched. Whether the wait may block: nothing has ended already,
+ * and everything found room. */
+bool strata_io_uring_port_prepare(struct io_uring_state *state, struct event_readiness_sink *sink);
 /* Takes an operation's completion. */
 void strata_io_uring_port_report(struct io_uring_state *state, const struct io_uring_cqe *cqe,
                                  struct event_readiness_sink *sink);

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bench/loop_support.h"
-#include "bench/socket_pair.h"
+#include "bench/ring.h"
 
 namespace {
 
@@ -13,70 +13,28 @@ void DoNothing(evutil_socket_t, short, void *) {}
 
 // --- Many socket pairs, a few of them active ---
 
-// Some pairs get a byte to begin with; whoever reads one sends one to the next pair, until
-// kNumRingWrites were sent that way.
-class Ring {
+class Ring : public RingOf<struct event> {
  public:
-  Ring(int64_t num_pairs, const struct timeval *timeout) : links_(static_cast<size_t>(num_pairs)) {
-    for (auto &link : links_) {
-      is_open_ = is_open_ && link.pair.is_open();
-      if (!is_open_) return;
-      link.ring = this;
-      event_assign(&link.event, base_, link.pair.reader(), EV_READ | EV_PERSIST, OnReadable, &link);
-      event_add(&link.event, timeout);
+  Ring(int64_t num_pairs, const struct timeval *timeout) : RingOf(num_pairs) {
+    for (auto &link : links()) {
+      if (!link.pair.is_open()) return;
+      event_assign(&link.watcher, base_, link.pair.reader(), EV_READ | EV_PERSIST, OnReadable,
+                   &link);
+      event_add(&link.watcher, timeout);
     }
   }
-  bool is_open() const { return is_open_; }
-
-  // False when a byte could not be sent.
-  bool RunOnce(int num_active) {
-    num_writes_left_ = kNumRingWrites;
-    num_reads_ = 0;
-    failed_ = false;
-    const size_t step = links_.size() / static_cast<size_t>(num_active);
-    for (int i = 0; i < num_active; i++) Send(static_cast<size_t>(i) * step);
-    while (num_reads_ < kNumRingWrites + num_active && !failed_) {
-      event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK);
-    }
-    return !failed_;
-  }
+  void Turn() { event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK); }
 
  private:
-  struct Link {
-    SocketPair pair;
-    struct event event;
-    Ring *ring;
-  };
+  static void OnReadable(evutil_socket_t, short, void *arg) { PassOn(static_cast<Link *>(arg)); }
 
-  static void OnReadable(evutil_socket_t, short, void *arg) {
-    auto *link = static_cast<Link *>(arg);
-    Ring *ring = link->ring;
-    if (!link->pair.TakeByte()) return;
-    ring->num_reads_++;
-    if (ring->num_writes_left_ == 0) return;
-    ring->num_writes_left_--;
-    const size_t next = static_cast<size_t>(link - ring->links_.data()) + 1;
-    ring->Send(next < ring->links_.size() ? next : 0);
-  }
-  void Send(size_t index) { failed_ = !links_[index].pair.SendByte() || failed_; }
-
-  std::vector<Link> links_;  // freed after the base, which points to them
-  Base base_;
-  bool is_open_ = true;
-  int num_writes_left_ = 0;
-  int num_reads_ = 0;
-  bool failed_ = false;
+  Base base_;  // freed before the links, to which it points
 };
 
 void BM_Ring(benchmark::State &state) {
-  const int num_active = static_cast<int>(state.range(1));
   const struct timeval timeout = {60, 0};
   Ring ring(state.range(0), state.range(2) ? &timeout : nullptr);
-  if (!ring.is_open()) return state.SkipWithError("no more descriptors");
-  for (auto _ : state) {
-    if (!ring.RunOnce(num_active)) state.SkipWithError("a socket is full");
-  }
-  state.SetItemsProcessed(state.iterations() * (kNumRingWrites + num_active));
+  RunRing(state, &ring);
 }
 
 BENCHMARK(BM_Ring)->Apply(RingSizes);

@@ -4,75 +4,35 @@
 #include <ev.h>
 
 #include <thread>
-#include <vector>
 
-#include "bench/socket_pair.h"
+#include "bench/ring.h"
 
 namespace {
 
-class Ring {
+class Ring : public RingOf<ev_io> {
  public:
-  explicit Ring(int64_t num_pairs) : links_(static_cast<size_t>(num_pairs)) {
-    for (auto &link : links_) {
-      is_open_ = is_open_ && link.pair.is_open();
-      if (!is_open_) return;
-      ev_io_init(&link.io, OnReadable, link.pair.reader(), EV_READ);
-      link.io.data = &link;
-      link.ring = this;
-      ev_io_start(loop_, &link.io);
+  explicit Ring(int64_t num_pairs) : RingOf(num_pairs) {
+    for (auto &link : links()) {
+      if (!link.pair.is_open()) return;
+      ev_io_init(&link.watcher, OnReadable, link.pair.reader(), EV_READ);
+      link.watcher.data = &link;
+      ev_io_start(loop_, &link.watcher);
     }
   }
   ~Ring() { ev_loop_destroy(loop_); }
-  Ring(const Ring &) = delete;
-  Ring &operator=(const Ring &) = delete;
-
-  bool is_open() const { return is_open_; }
-
-  bool RunOnce(int num_active) {
-    num_writes_left_ = kNumRingWrites;
-    num_reads_ = 0;
-    failed_ = false;
-    const size_t step = links_.size() / static_cast<size_t>(num_active);
-    for (int i = 0; i < num_active; i++) Send(static_cast<size_t>(i) * step);
-    while (num_reads_ < kNumRingWrites + num_active && !failed_) ev_run(loop_, EVRUN_NOWAIT);
-    return !failed_;
-  }
+  void Turn() { ev_run(loop_, EVRUN_NOWAIT); }
 
  private:
-  struct Link {
-    SocketPair pair;
-    ev_io io;
-    Ring *ring;
-  };
-
   static void OnReadable(struct ev_loop *, ev_io *io, int) {
-    auto *link = static_cast<Link *>(io->data);
-    Ring *ring = link->ring;
-    if (!link->pair.TakeByte()) return;
-    ring->num_reads_++;
-    if (ring->num_writes_left_ == 0) return;
-    ring->num_writes_left_--;
-    const size_t next = static_cast<size_t>(link - ring->links_.data()) + 1;
-    ring->Send(next < ring->links_.size() ? next : 0);
+    PassOn(static_cast<Link *>(io->data));
   }
-  void Send(size_t index) { failed_ = !links_[index].pair.SendByte() || failed_; }
 
-  std::vector<Link> links_;
   struct ev_loop *loop_ = ev_loop_new(EVFLAG_AUTO);
-  bool is_open_ = true;
-  int num_writes_left_ = 0;
-  int num_reads_ = 0;
-  bool failed_ = false;
 };
 
 void BM_Ring(benchmark::State &state) {
-  const int num_active = static_cast<int>(state.range(1));
   Ring ring(state.range(0));
-  if (!ring.is_open()) return state.SkipWithError("no more descriptors");
-  for (auto _ : state) {
-    if (!ring.RunOnce(num_active)) state.SkipWithError("a socket is full");
-  }
-  state.SetItemsProcessed(state.iterations() * (kNumRingWrites + num_active));
+  RunRing(state, &ring);
 }
 BENCHMARK(BM_Ring)->Apply(RingSizesWithoutTimeouts);
 

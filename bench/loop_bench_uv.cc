@@ -4,9 +4,8 @@
 #include <uv.h>
 
 #include <thread>
-#include <vector>
 
-#include "bench/socket_pair.h"
+#include "bench/ring.h"
 
 namespace {
 
@@ -32,71 +31,32 @@ class Loop {
   uv_loop_t loop_;
 };
 
-class Ring {
+class Ring : public RingOf<uv_poll_t> {
  public:
-  explicit Ring(int64_t num_pairs) : links_(static_cast<size_t>(num_pairs)) {
-    for (auto &link : links_) {
+  explicit Ring(int64_t num_pairs) : RingOf(num_pairs) {
+    for (auto &link : links()) {
       if (!link.pair.is_open()) return;
-      uv_poll_init(loop_, &link.poll, link.pair.reader());
-      link.poll.data = &link;
-      link.ring = this;
-      uv_poll_start(&link.poll, UV_READABLE, OnReadable);
-      num_open_++;
+      uv_poll_init(loop_, &link.watcher, link.pair.reader());
+      link.watcher.data = &link;
+      uv_poll_start(&link.watcher, UV_READABLE, OnReadable);
+      num_started_++;
     }
   }
   ~Ring() {
-    for (size_t i = 0; i < num_open_; i++) Close(&links_[i].poll);
+    for (size_t i = 0; i < num_started_; i++) Close(&links()[i].watcher);
   }
-  Ring(const Ring &) = delete;
-  Ring &operator=(const Ring &) = delete;
-
-  bool is_open() const { return num_open_ == links_.size(); }
-
-  bool RunOnce(int num_active) {
-    num_writes_left_ = kNumRingWrites;
-    num_reads_ = 0;
-    failed_ = false;
-    const size_t step = links_.size() / static_cast<size_t>(num_active);
-    for (int i = 0; i < num_active; i++) Send(static_cast<size_t>(i) * step);
-    while (num_reads_ < kNumRingWrites + num_active && !failed_) uv_run(loop_, UV_RUN_NOWAIT);
-    return !failed_;
-  }
+  void Turn() { uv_run(loop_, UV_RUN_NOWAIT); }
 
  private:
-  struct Link {
-    SocketPair pair;
-    uv_poll_t poll;
-    Ring *ring;
-  };
+  static void OnReadable(uv_poll_t *poll, int, int) { PassOn(static_cast<Link *>(poll->data)); }
 
-  static void OnReadable(uv_poll_t *poll, int, int) {
-    auto *link = static_cast<Link *>(poll->data);
-    Ring *ring = link->ring;
-    if (!link->pair.TakeByte()) return;
-    ring->num_reads_++;
-    if (ring->num_writes_left_ == 0) return;
-    ring->num_writes_left_--;
-    const size_t next = static_cast<size_t>(link - ring->links_.data()) + 1;
-    ring->Send(next < ring->links_.size() ? next : 0);
-  }
-  void Send(size_t index) { failed_ = !links_[index].pair.SendByte() || failed_; }
-
-  std::vector<Link> links_;
   Loop loop_;
-  size_t num_open_ = 0;
-  int num_writes_left_ = 0;
-  int num_reads_ = 0;
-  bool failed_ = false;
+  size_t num_started_ = 0;
 };
 
 void BM_Ring(benchmark::State &state) {
-  const int num_active = static_cast<int>(state.range(1));
   Ring ring(state.range(0));
-  if (!ring.is_open()) return state.SkipWithError("no more descriptors");
-  for (auto _ : state) {
-    if (!ring.RunOnce(num_active)) state.SkipWithError("a socket is full");
-  }
-  state.SetItemsProcessed(state.iterations() * (kNumRingWrites + num_active));
+  RunRing(state, &ring);
 }
 BENCHMARK(BM_Ring)->Apply(RingSizesWithoutTimeouts);
 

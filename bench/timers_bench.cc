@@ -10,32 +10,17 @@
 #include <memory>
 #include <vector>
 
+#include "bench/delays.h"
 #include "bench/loop_support.h"
 #include "bench/random.h"
 #include "bench/timer_counts.h"
 
 namespace {
 
-constexpr unsigned kNumDelays = 4096;
-constexpr long kHourUs = 3600L * 1000000;
-
-// Random delays, drawn beforehand.
-class Delays {
- public:
-  Delays(long first_us, long span_us) {
-    Random random;
-    for (auto &delay : delays_) {
-      const long us = first_us + random.Below(static_cast<unsigned>(span_us));
-      delay.tv_sec = us / 1000000;
-      delay.tv_usec = us % 1000000;
-    }
-  }
-  const struct timeval *Next() { return &delays_[next_++ % kNumDelays]; }
-
- private:
-  struct timeval delays_[kNumDelays];
-  unsigned next_ = 0;
-};
+constexpr struct timeval TimevalOfUs(long us) {
+  return {us / 1000000, us % 1000000};
+}
+using Delays = DelaysOf<TimevalOfUs>;
 
 void DoNothing(evutil_socket_t, short, void *) {}
 
@@ -50,7 +35,7 @@ class Timers {
     for (auto &event : events_) event_assign(&event, base_, -1, flags, callback, arg);
   }
   void AddAll(Delays *delays) {
-    for (auto &event : events_) event_add(&event, delays->Next());
+    for (auto &event : events_) event_add(&event, &delays->Next());
   }
   struct event *Pick(Random *random) {
     return &events_[random->Below(static_cast<unsigned>(events_.size()))];
@@ -91,10 +76,6 @@ void NumbersAndPlaces(benchmark::internal::Benchmark *benchmark) {
   benchmark->ArgNames({"timers", "inside"})->ArgsProduct({NumbersOfTimers(), {0, 1}});
 }
 
-void Numbers(benchmark::internal::Benchmark *benchmark) {
-  benchmark->ArgName("timers")->ArgsProduct({NumbersOfTimers()});
-}
-
 // --- One timer among many ---
 
 // As a request that is answered before its timeout.
@@ -105,7 +86,7 @@ void BM_TimerAddDel(benchmark::State &state) {
   event_assign(&event, timers->base(), -1, 0, DoNothing, nullptr);
   RunWhereAsked(state, timers->base(), [&] {
     for (auto _ : state) {
-      event_add(&event, delays.Next());
+      event_add(&event, &delays.Next());
       event_del(&event);
     }
   });
@@ -118,7 +99,7 @@ void BM_TimerReArm(benchmark::State &state) {
   Delays delays(kHourUs, kHourUs);
   Random random;
   RunWhereAsked(state, timers->base(), [&] {
-    for (auto _ : state) event_add(timers->Pick(&random), delays.Next());
+    for (auto _ : state) event_add(timers->Pick(&random), &delays.Next());
   });
 }
 BENCHMARK(BM_TimerReArm)->Apply(NumbersAndPlaces);
@@ -223,7 +204,7 @@ struct Firing {
 Firing *firing_now;
 
 void AddAgain(evutil_socket_t, short, void *arg) {
-  event_add(static_cast<struct event *>(arg), firing_now->delays.Next());
+  event_add(static_cast<struct event *>(arg), &firing_now->delays.Next());
   firing_now->CountOne();
 }
 
@@ -257,7 +238,7 @@ void BM_TimerReArmLocked(benchmark::State &state) {
   timers.AddAll(&delays);
   Random random;
   RunWhereAsked(state, timers.base(), [&] {
-    for (auto _ : state) event_add(timers.Pick(&random), delays.Next());
+    for (auto _ : state) event_add(timers.Pick(&random), &delays.Next());
   });
 }
 BENCHMARK(BM_TimerReArmLocked)->ArgNames({"timers", "inside"})->ArgsProduct({{1000}, {0, 1}});

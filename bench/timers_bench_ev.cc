@@ -2,36 +2,26 @@
 // for every new timer, so inside and outside of the loop are one: "inside" is always 1 here.
 #include <benchmark/benchmark.h>
 #include <ev.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <vector>
 
-#include "bench/random.h"
-#include "bench/timer_counts.h"
+#include "bench/peer_timers.h"
 
 namespace {
 
-constexpr unsigned kNumDelays = 4096;
-constexpr double kHour = 3600;
-
-class Delays {
- public:
-  Delays(double first, double span) {
-    Random random;
-    for (auto &delay : delays_) delay = first + span * random.Below(1000000) / 1e6;
-  }
-  double Next() { return delays_[next_++ % kNumDelays]; }
-
- private:
-  double delays_[kNumDelays];
-  unsigned next_ = 0;
-};
+constexpr double SecondsOfUs(long us) {
+  return static_cast<double>(us) / 1e6;
+}
 
 void DoNothing(struct ev_loop *, ev_timer *, int) {}
 
 class Timers {
  public:
+  using Delays = DelaysOf<SecondsOfUs>;
+  static constexpr double kTwoHours = 2 * 3600;
+  static constexpr long kTickUs = 1;
+
   explicit Timers(int64_t num_timers)
       : loop_(ev_loop_new(EVFLAG_AUTO)), timers_(static_cast<size_t>(num_timers)) {
     for (auto &timer : timers_) ev_timer_init(&timer, DoNothing, 0., 0.);
@@ -51,7 +41,6 @@ class Timers {
     ev_timer_set(timer, delay, 0.);
     ev_timer_start(loop_, timer);
   }
-  // Also while the timer is pending.
   void ReArm(ev_timer *timer, double delay) {
     timer->repeat = delay;
     ev_timer_again(loop_, timer);
@@ -59,6 +48,7 @@ class Timers {
   ev_timer *Pick(Random *random) {
     return &timers_[random->Below(static_cast<unsigned>(timers_.size()))];
   }
+  void Run() { ev_run(loop_, 0); }
   struct ev_loop *loop() const {
     return loop_;
   }
@@ -69,17 +59,9 @@ class Timers {
   std::vector<ev_timer> timers_;
 };
 
-void NumbersInside(benchmark::internal::Benchmark *benchmark) {
-  benchmark->ArgNames({"timers", "inside"})->ArgsProduct({NumbersOfTimers(), {1}});
-}
-
-void Numbers(benchmark::internal::Benchmark *benchmark) {
-  benchmark->ArgName("timers")->ArgsProduct({NumbersOfTimers()});
-}
-
 void BM_TimerAddDel(benchmark::State &state) {
   Timers timers(state.range(0));
-  Delays delays(kHour, kHour);
+  Timers::Delays delays(kHourUs, kHourUs);
   timers.AddAll(&delays);
   ev_timer timer;
   ev_timer_init(&timer, DoNothing, 0., 0.);
@@ -90,69 +72,12 @@ void BM_TimerAddDel(benchmark::State &state) {
 }
 BENCHMARK(BM_TimerAddDel)->Apply(NumbersInside);
 
-void BM_TimerReArm(benchmark::State &state) {
-  Timers timers(state.range(0));
-  Delays delays(kHour, kHour);
-  timers.AddAll(&delays);
-  Random random;
-  for (auto _ : state) timers.ReArm(timers.Pick(&random), delays.Next());
-}
-BENCHMARK(BM_TimerReArm)->Apply(NumbersInside);
-
-void BM_TimerReArmSameTimeout(benchmark::State &state) {
-  Timers timers(state.range(0));
-  Delays delays(kHour, kHour);
-  timers.AddAll(&delays);
-  Random random;
-  for (auto _ : state) timers.ReArm(timers.Pick(&random), 2 * kHour);
-}
-BENCHMARK(BM_TimerReArmSameTimeout)->Apply(NumbersInside);
-
-void BM_TimerAddAll(benchmark::State &state) {
-  Timers timers(state.range(0));
-  Delays delays(kHour, kHour);
-  for (auto _ : state) {
-    timers.AddAll(&delays);
-    state.PauseTiming();
-    timers.DelAll();
-    state.ResumeTiming();
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(BM_TimerAddAll)->Apply(NumbersInside);
-
-void BM_TimerDelAll(benchmark::State &state) {
-  Timers timers(state.range(0));
-  Delays delays(kHour, kHour);
-  for (auto _ : state) {
-    state.PauseTiming();
-    timers.AddAll(&delays);
-    state.ResumeTiming();
-    timers.DelAll();
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(BM_TimerDelAll)->Apply(NumbersInside);
-
-void BM_TimerFireAll(benchmark::State &state) {
-  Timers timers(state.range(0));
-  const double span_us = static_cast<double>(state.range(0)) / 10;
-  Delays delays(0, span_us / 1e6);
-  for (auto _ : state) {
-    state.PauseTiming();
-    timers.AddAll(&delays);
-    usleep(static_cast<useconds_t>(span_us + 5000));
-    state.ResumeTiming();
-    ev_run(timers.loop(), 0);
-  }
-  state.SetItemsProcessed(state.iterations() * state.range(0));
-}
-BENCHMARK(BM_TimerFireAll)->Apply(Numbers);
+const bool is_registered = RegisterPeerTimers<Timers>();
 
 struct Firing {
   benchmark::State *state;
   Timers *timers;
-  Delays delays;
+  Timers::Delays delays;
   bool is_over;
 };
 
@@ -168,13 +93,13 @@ void AddAgain(struct ev_loop *loop, ev_timer *timer, int) {
 void BM_TimerFireAndAddAgain(benchmark::State &state) {
   Timers timers(state.range(0));
   const long span_us = std::max<long>(state.range(0) / 20, 2);
-  Firing firing = {&state, &timers, Delays(1e-6, static_cast<double>(span_us) / 1e6), false};
+  Firing firing = {&state, &timers, Timers::Delays(1, span_us), false};
   for (auto &timer : timers.timers()) {
     ev_timer_init(&timer, AddAgain, 0., 0.);
     timer.data = &firing;
   }
   timers.AddAll(&firing.delays);
-  ev_run(timers.loop(), 0);
+  timers.Run();
   timers.DelAll();
 }
 BENCHMARK(BM_TimerFireAndAddAgain)->Apply(Numbers);

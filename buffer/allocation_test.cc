@@ -1,6 +1,4 @@
 // Memory: every allocation may fail, and a steady state makes none.
-#include <event2/buffer_compat.h>
-#include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,38 +6,18 @@
 #include <functional>
 #include <string>
 
+#include "buffer/buffer_testing.h"
 #include "buffer/evbuffer_internal.h"
 #include "util/memory.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
-
-long num_allocations;
-long fail_at;  // the allocation that fails and all after it; 0: none
-
-bool Fails() {
-  num_allocations++;
-  return fail_at > 0 && num_allocations >= fail_at;
-}
-void *CountedMalloc(size_t size) {
-  return Fails() ? nullptr : malloc(size);
-}
-void *CountedRealloc(void *block, size_t size) {
-  return Fails() ? nullptr : realloc(block, size);
-}
-
-std::string Content(struct evbuffer *buf) {
-  std::string content(evbuffer_get_length(buf), '\0');
-  EXPECT_EQ(static_cast<ev_ssize_t>(content.size()),
-            evbuffer_copyout(buf, &content[0], content.size()));
-  return content;
-}
 
 class Allocation : public ::testing::Test {
  protected:
   void SetUp() override {
-    num_allocations = 0;
-    fail_at = 0;
-    strata_set_mem_functions(CountedMalloc, CountedRealloc, free);
+    CountingMemory::Begin();
+    CountingMemory::Install(strata_set_mem_functions);
   }
   void TearDown() override { strata_set_mem_functions(nullptr, nullptr, nullptr); }
 };
@@ -167,10 +145,9 @@ TEST_F(Allocation, FailureChangesNothing) {
       ASSERT_LT(n, 50);
       Pair pair = MakePair();
       std::string a = Content(pair.a), b = Content(pair.b);
-      num_allocations = 0;
-      fail_at = n;
+      CountingMemory::Begin(n, CountingMemory::kAll);
       succeeded = operation.run(pair);
-      fail_at = 0;
+      CountingMemory::StopFailing();
       if (!succeeded) {
         EXPECT_EQ(a, Content(pair.a));
         EXPECT_EQ(b, Content(pair.b));
@@ -186,7 +163,7 @@ TEST_F(Allocation, FailureChangesNothing) {
 }
 
 TEST_F(Allocation, NewFails) {
-  fail_at = 1;
+  CountingMemory::Begin(1, CountingMemory::kAll);
   EXPECT_EQ(nullptr, evbuffer_new());
   EXPECT_EQ(nullptr, evbuffer_chain_pool_new());
 }
@@ -202,7 +179,7 @@ TEST_F(Allocation, SteadyStateWithAPoolAllocatesNothing) {
   ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, fds));
   const std::string bytes(9000, 'x');
   for (int i = 0; i < 100; i++) {
-    if (i == 3) num_allocations = 0;
+    if (i == 3) CountingMemory::Begin();
     evbuffer_add(out, bytes.data(), 200);
     evbuffer_add(out, bytes.data(), bytes.size());
     evbuffer_add_printf(out, "%d\r\n", i);
@@ -214,7 +191,7 @@ TEST_F(Allocation, SteadyStateWithAPoolAllocatesNothing) {
     }
     evbuffer_drain(in, evbuffer_get_length(in));
   }
-  EXPECT_EQ(0, num_allocations);
+  EXPECT_EQ(0, CountingMemory::num_calls());
   close(fds[0]);
   close(fds[1]);
   evbuffer_free(in);
@@ -227,21 +204,21 @@ TEST_F(Allocation, SteadyStateWithoutAPoolAllocatesNothing) {
   struct evbuffer *buf = evbuffer_new();
   struct evbuffer *other = evbuffer_new();
   for (int i = 0; i < 100; i++) {
-    if (i == 3) num_allocations = 0;
+    if (i == 3) CountingMemory::Begin();
     evbuffer_add_printf(buf, "line %d\n", i);
     evbuffer_add_buffer(other, buf);
     evbuffer_drain(other, SIZE_MAX);
   }
-  EXPECT_EQ(0, num_allocations);
+  EXPECT_EQ(0, CountingMemory::num_calls());
   for (int i = 0; i < 100; i++) {
-    if (i == 3) num_allocations = 0;
+    if (i == 3) CountingMemory::Begin();
     evbuffer_add_printf(buf, "Content-Length: %d", 10);
     evbuffer_add_reference(buf, "0123456789", 10, nullptr, nullptr);
     evbuffer_drain(buf, SIZE_MAX);
     evbuffer_add_reference(buf, "0123456789", 10, nullptr, nullptr);
     evbuffer_drain(buf, SIZE_MAX);
   }
-  EXPECT_EQ(0, num_allocations);
+  EXPECT_EQ(0, CountingMemory::num_calls());
   evbuffer_free(buf);
   evbuffer_free(other);
 }
@@ -249,9 +226,9 @@ TEST_F(Allocation, SteadyStateWithoutAPoolAllocatesNothing) {
 TEST_F(Allocation, BlocksGrowWhileABufferCollects) {
   struct evbuffer *buf = evbuffer_new();
   const std::string bytes(100, 'x');
-  num_allocations = 0;
+  CountingMemory::Begin();
   for (int i = 0; i < 10000; i++) evbuffer_add(buf, bytes.data(), bytes.size());
-  EXPECT_LE(num_allocations, 6);
+  EXPECT_LE(CountingMemory::num_calls(), 6);
   evbuffer_free(buf);
 }
 

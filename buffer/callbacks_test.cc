@@ -1,17 +1,7 @@
 // Callbacks of buffers through the public API. Runs on strata and on the installed libevent.
-#include <event2/buffer.h>
-#include <gtest/gtest.h>
-
-// libevent's header does not say so itself.
-extern "C" {
-#include <event2/buffer_compat.h>
-}
-
 #include <vector>
 
-#ifndef STRATA_ORACLE
-#define STRATA_ORACLE 0
-#endif
+#include "buffer/buffer_testing.h"
 
 namespace {
 

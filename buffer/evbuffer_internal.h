@@ -94,7 +94,7 @@ int evbuffer_add_received_reference(struct evbuffer *buf, const void *data, size
 int evbuffer_pin_front(struct evbuffer *buf, size_t max_len, struct evbuffer_iovec *out_vecs,
                        struct evbuffer_chain **out_chains, int num_max);
 void evbuffer_unpin_front(struct evbuffer *buf, struct evbuffer_chain **chains, int num);
-/* So many bytes at the front, which the buffer has, were sent. */
+/* So many bytes at the front were sent. */
 void evbuffer_drain_sent(struct evbuffer *buf, size_t len);
 
 /* ---- Inside buffer/ ---- */

@@ -1,24 +1,16 @@
 // Files in buffers: sendfile, mmap and read. Runs on strata and on the installed libevent.
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/util.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <string>
 
-#ifndef STRATA_ORACLE
-#define STRATA_ORACLE 0
-#endif
+#include "buffer/buffer_testing.h"
 
 namespace {
-
-bool OnLibevent() {
-  return STRATA_ORACLE;
-}
 
 bool IsOpen(int fd) {
   return fcntl(fd, F_GETFD) >= 0;

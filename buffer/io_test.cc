@@ -1,17 +1,13 @@
 // Reading and writing descriptors. Runs on strata and on the installed libevent.
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/util.h>
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 
-#ifndef STRATA_ORACLE
-#define STRATA_ORACLE 0
-#endif
+#include "buffer/buffer_testing.h"
 
 namespace {
 

@@ -53,12 +53,11 @@ static inline struct evbuffer_chain *reference_new(struct evbuffer *buf, const v
   return chain;
 }
 
-static int add_reference(struct evbuffer *buf, const void *data, size_t offset, size_t len,
-                         evbuffer_ref_cleanup_cb cleanup, void *arg) {
+/* The lock is held, and given up. */
+static int add_reference_locked(struct evbuffer *buf, const void *data, size_t offset, size_t len,
+                                evbuffer_ref_cleanup_cb cleanup, void *arg) {
   struct evbuffer_chain *chain = NULL;
-  strata_buffer_lock(buf);
-  if (!buf->back_frozen && !strata_buffer_would_overflow(buf, len) &&
-      offset <= (size_t)EV_SSIZE_MAX - len) {
+  if (!strata_buffer_would_overflow(buf, len) && offset <= (size_t)EV_SSIZE_MAX - len) {
     chain = reference_new(buf, data, offset, len, cleanup, arg);
   }
   if (!chain) {
@@ -74,6 +73,20 @@ static int add_reference(struct evbuffer *buf, const void *data, size_t offset, 
   }
   strata_buffer_finish(buf, len, 0);
   return 0;
+}
+
+static int add_reference(struct evbuffer *buf, const void *data, size_t offset, size_t len,
+                         evbuffer_ref_cleanup_cb cleanup, void *arg) {
+  strata_buffer_lock(buf);
+  if (!buf->back_frozen) return add_reference_locked(buf, data, offset, len, cleanup, arg);
+  strata_buffer_unlock(buf);
+  return -1;
+}
+
+int evbuffer_add_received_reference(struct evbuffer *buf, const void *data, size_t offset,
+                                    size_t len, evbuffer_ref_cleanup_cb cleanup, void *arg) {
+  strata_buffer_lock(buf);
+  return add_reference_locked(buf, data, offset, len, cleanup, arg);
 }
 
 int evbuffer_add_reference(struct evbuffer *outbuf, const void *data, size_t datlen,

@@ -1,42 +1,21 @@
 // Records when memory is out: written whole or not at all, read whole or left where they are.
-#include <event2/buffer.h>
 #include <event2/tag.h>
-#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <functional>
 #include <string>
 
+#include "buffer/buffer_testing.h"
 #include "util/memory.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
-
-long num_allocations;
-long fail_at;  // the allocation that fails and all after it; 0: none
-
-bool Fails() {
-  num_allocations++;
-  return fail_at > 0 && num_allocations >= fail_at;
-}
-void *CountedMalloc(size_t size) {
-  return Fails() ? nullptr : malloc(size);
-}
-void *CountedRealloc(void *block, size_t size) {
-  return Fails() ? nullptr : realloc(block, size);
-}
-
-std::string Content(struct evbuffer *buf) {
-  std::string content(evbuffer_get_length(buf), '\0');
-  EXPECT_EQ(static_cast<ev_ssize_t>(content.size()),
-            evbuffer_copyout(buf, &content[0], content.size()));
-  return content;
-}
 
 class TagAllocation : public ::testing::Test {
  protected:
   void SetUp() override {
-    fail_at = 0;
-    strata_set_mem_functions(CountedMalloc, CountedRealloc, free);
+    CountingMemory::Begin();
+    CountingMemory::Install(strata_set_mem_functions);
   }
   void TearDown() override { strata_set_mem_functions(nullptr, nullptr, nullptr); }
 
@@ -49,10 +28,9 @@ class TagAllocation : public ::testing::Test {
       struct evbuffer *a = evbuffer_new(), *b = evbuffer_new();
       evbuffer_add_reference(b, bytes.data(), bytes.size() / 2, nullptr, nullptr);
       evbuffer_add(b, bytes.data() + bytes.size() / 2, bytes.size() - bytes.size() / 2);
-      num_allocations = 0;
-      fail_at = n;
+      CountingMemory::Begin(n, CountingMemory::kAll);
       is_done = operation(a, b);
-      fail_at = 0;
+      CountingMemory::StopFailing();
       if (!is_done) {
         EXPECT_EQ(0u, evbuffer_get_length(a));
         EXPECT_TRUE(bytes == Content(b));

@@ -7,6 +7,7 @@
 
 #include "http/reply.h"
 #include "http/transport.h"
+#include "loop/base_clock.h"
 #include "util/clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
@@ -249,7 +250,7 @@ static void flushed(struct evhttp_connection *evcon) {
       strata_http_transport_shutdown_write(bufferevent_getfd(evcon->bufev)) == 0) {
     evcon->state = STRATA_HTTP_LINGER;
     evcon->deadline_ns =
-        strata_monotonic_ns() + (int64_t)STRATA_HTTP_LINGER_S * STRATA_NS_PER_SECOND;
+        event_base_loop_time_ns(evcon->base) + (int64_t)STRATA_HTTP_LINGER_S * STRATA_NS_PER_SECOND;
   } else {
     evhttp_connection_free(evcon);
   }

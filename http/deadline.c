@@ -3,6 +3,7 @@
 #include <event2/event.h>
 
 #include "http/connection.h"
+#include "loop/base_clock.h"
 #include "util/clock.h"
 
 /* Loops may fire a timer a little early by our clock. */
@@ -89,7 +90,7 @@ static int timer_arm(struct evhttp_connection *evcon, int64_t now) {
 }
 
 int strata_http_deadline_update(struct evhttp_connection *evcon) {
-  int64_t now = strata_monotonic_ns();
+  int64_t now = event_base_loop_time_ns(evcon->base);
   evcon->deadline_ns = state_deadline(evcon, now);
   /* A deadline that moves away costs nothing: the timer finds out when it fires. */
   if (evcon->timer_ns <= evcon->deadline_ns) return 0;
@@ -97,7 +98,7 @@ int strata_http_deadline_update(struct evhttp_connection *evcon) {
 }
 
 int strata_http_deadline_passed(struct evhttp_connection *evcon) {
-  int64_t now = strata_monotonic_ns();
+  int64_t now = event_base_loop_time_ns(evcon->base);
   evcon->timer_ns = STRATA_HTTP_NEVER;
   if (evcon->deadline_ns == STRATA_HTTP_NEVER) return 0;
   return evcon->deadline_ns <= strata_ns_add(now, SLACK_NS);
@@ -105,5 +106,5 @@ int strata_http_deadline_passed(struct evhttp_connection *evcon) {
 
 int strata_http_deadline_rearm(struct evhttp_connection *evcon) {
   if (evcon->deadline_ns == STRATA_HTTP_NEVER) return 0;
-  return timer_arm(evcon, strata_monotonic_ns());
+  return timer_arm(evcon, event_base_loop_time_ns(evcon->base));
 }

@@ -1,8 +1,7 @@
 // Memory: what a steady connection allocates, and what happens when there is none.
 
-#include <cstdlib>
-
 #include "http/http_testing.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
 
@@ -12,24 +11,9 @@ using http_testing::Server;
 using http_testing::TakeResponse;
 
 // Set before anything is allocated: a block must go back where it came from.
-long num_allocations;
-long fail_at = -1;  // The number of the allocation that fails; -1 for none.
-bool keep_failing;
-
-bool Fails() {
-  num_allocations++;
-  return fail_at >= 0 && (keep_failing ? num_allocations >= fail_at : num_allocations == fail_at);
-}
-void *CountingMalloc(size_t size) {
-  return Fails() ? nullptr : malloc(size);
-}
-void *CountingRealloc(void *block, size_t size) {
-  return Fails() ? nullptr : realloc(block, size);
-}
-
 class Hooks : public testing::Environment {
  public:
-  void SetUp() override { event_set_mem_functions(CountingMalloc, CountingRealloc, free); }
+  void SetUp() override { CountingMemory::Install(event_set_mem_functions); }
 };
 const testing::Environment *const hooks = testing::AddGlobalTestEnvironment(new Hooks);
 
@@ -93,10 +77,10 @@ struct Steady {
       evhttp_send_reply(req, 200, "OK", nullptr);
       return;
     }
-    long before = num_allocations;
+    const long before = CountingMemory::num_calls();
     evbuffer *body = evbuffer_new();
     evbuffer_add(body, "Hello, World!", 13);
-    self->by_handler += num_allocations - before;
+    self->by_handler += CountingMemory::num_calls() - before;
     evhttp_send_reply(req, 200, "OK", body);
     evbuffer_free(body);
   }
@@ -114,7 +98,7 @@ struct Steady {
     long extra = 0;
     for (int i = 0; i < count + 10; ++i) {
       if (i == 10) {
-        num_allocations = 0;
+        CountingMemory::Begin();
         by_handler = 0;
       }
       client.Send(requests);
@@ -125,7 +109,7 @@ struct Steady {
         if (client.closed) return -1;
       }
     }
-    extra = num_allocations - by_handler;
+    extra = CountingMemory::num_calls() - by_handler;
     evhttp_free(http);
     event_base_free(base);
     return extra;
@@ -199,9 +183,7 @@ void Handle(evhttp_request *req, void *) {
 // Everything from making the server to its end, with memory failing somewhere. Each exchange ends
 // with a reply or with a closed connection. Returns whether memory failed at all.
 bool RunWithout(event_base *base, const std::string &request, long at, bool keep) {
-  num_allocations = 0;
-  fail_at = at;
-  keep_failing = keep;
+  CountingMemory::Begin(at, keep ? CountingMemory::kAll : 1);
   evhttp *http = evhttp_new(base);
   evhttp *vhost = http ? evhttp_new(base) : nullptr;
   evhttp_bound_socket *bound = nullptr;
@@ -219,20 +201,17 @@ bool RunWithout(event_base *base, const std::string &request, long at, bool keep
     Response response;
     Pump(base, &client, [&] { return TakeResponse(&client.in, false, false, &response); });
     EXPECT_TRUE(client.closed || response.complete) << "allocation " << at << ": " << client.in;
-    bool failed = num_allocations >= at;
-    fail_at = -1;
+    CountingMemory::StopFailing();
     // With memory back, the server serves.
     PlainClient after(port);
     after.Send(GetRequest("/after"));
     response = Response();
     Pump(base, &after, [&] { return TakeResponse(&after.in, false, false, &response); });
     EXPECT_EQ(response.status, 200) << "allocation " << at;
-    if (!failed) num_allocations = 0;
   }
-  bool failed = num_allocations >= at;
-  fail_at = -1;
+  CountingMemory::StopFailing();
   if (http) evhttp_free(http);
-  return failed;
+  return CountingMemory::has_failed();
 }
 
 class NoMemory : public testing::TestWithParam<const char *> {};

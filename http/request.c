@@ -96,17 +96,11 @@ struct evhttp_request *evhttp_request_new(void (*cb)(struct evhttp_request *, vo
 
 /* ---- The pool ---- */
 
-/* Whether a buffer is still as evbuffer_new() makes it but for its bytes: callbacks and settings
- * that a user gave it are meant for one request. */
-static int is_plain(const struct evbuffer *buffer) {
-  return !buffer->callbacks && !buffer->deferred && !buffer->lock && !buffer->flags &&
-         !buffer->front_frozen && !buffer->back_frozen && buffer->num_refs == 1;
-}
-
 static int is_poolable(const struct strata_http_request *request, const struct evhttp *http) {
   return http->pool.num_requests < MAX_POOLED && request->block_len <= MAX_POOLED_BLOCK_LEN &&
-         request->num_fields == http->limits.num_fields && is_plain(request->pub.input_buffer) &&
-         is_plain(request->pub.output_buffer);
+         request->num_fields == http->limits.num_fields &&
+         evbuffer_is_plain(request->pub.input_buffer) &&
+         evbuffer_is_plain(request->pub.output_buffer);
 }
 
 static int request_pool(struct strata_http_request *request, struct evhttp *http) {

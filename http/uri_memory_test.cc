@@ -2,36 +2,26 @@
 #include <event2/keyvalq_struct.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "http/uri.h"
 #include "util/memory.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
-
-// Allocations until one fails; then all succeed again. Negative: none fails.
-int countdown = -1;
-
-void *CountingMalloc(size_t size) {
-  return countdown >= 0 && countdown-- == 0 ? nullptr : malloc(size);
-}
-void *CountingRealloc(void *block, size_t size) {
-  return countdown >= 0 && countdown-- == 0 ? nullptr : realloc(block, size);
-}
 
 // Runs `scenario` with the n-th allocation failing, for every n until none fails any more. It
 // returns whether it succeeded, and must do so exactly when no allocation failed.
 template <typename Scenario>
 void FailEachAllocation(Scenario scenario) {
-  strata_set_mem_functions(CountingMalloc, CountingRealloc, free);
+  CountingMemory::Install(strata_set_mem_functions);
   int n = 0;
   bool failed = true;
   for (; failed && n < 1000; ++n) {
-    countdown = n;
+    CountingMemory::Begin(n + 1);
     bool succeeded = scenario();
-    failed = countdown < 0;
-    countdown = -1;
+    failed = CountingMemory::has_failed();
+    CountingMemory::StopFailing();
     EXPECT_EQ(succeeded, !failed) << "allocation " << n;
   }
   EXPECT_GT(n, 1);

@@ -3,45 +3,20 @@
 #include <event2/thread.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <functional>
 
 #include "loop/test_support.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
-
-std::atomic<int> allocations_left{-1};  // Until one fails; below 0: none does.
-std::atomic<int> num_live{0};
-
-bool MustFail() {
-  return allocations_left >= 0 && allocations_left-- == 0;
-}
-
-void *Malloc(size_t size) {
-  if (MustFail()) return nullptr;
-  num_live++;
-  return malloc(size);
-}
-
-void *Realloc(void *block, size_t size) {
-  if (MustFail()) return nullptr;
-  if (block == nullptr) num_live++;
-  return realloc(block, size);
-}
-
-void Free(void *block) {
-  if (block != nullptr) num_live--;
-  free(block);
-}
 
 class AllocFailure : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     if (kOnLibevent) return;
-    event_set_mem_functions(Malloc, Realloc, Free);
+    CountingMemory::Install(event_set_mem_functions);
     ASSERT_EQ(0, evthread_use_pthreads());
   }
 
@@ -54,13 +29,12 @@ class AllocFailure : public ::testing::Test {
   // scenario returns true when all of its calls succeeded.
   static void Sweep(const std::function<bool()> &scenario) {
     for (int n = 0; n < 10000; n++) {
-      const int live_before = num_live;
-      allocations_left = n;
+      const long live_before = CountingMemory::num_blocks();
+      CountingMemory::Begin(n + 1);
       const bool succeeded = scenario();
-      const bool has_failed = allocations_left < 0;
-      allocations_left = -1;
-      EXPECT_EQ(live_before, num_live) << "allocation " << n << " failed";
-      if (!has_failed) {
+      CountingMemory::StopFailing();
+      EXPECT_EQ(live_before, CountingMemory::num_blocks()) << "allocation " << n << " failed";
+      if (!CountingMemory::has_failed()) {
         EXPECT_TRUE(succeeded);
         EXPECT_GT(n, 0);
         return;

@@ -80,7 +80,7 @@ struct event_operation {
   struct event_operation *next, **link; /* among the base's, from launch until the function runs */
   bool is_in_flight;
 
-  /* The port's. */
+  /* The port's. The words are 0 before a launch, and again when the operation is complete. */
   struct event_operation *next_waiting;
   intptr_t port_words[12];
 };
@@ -94,15 +94,15 @@ int event_operation_launch(struct event_operation *operation, struct event_base 
 /* Asks for the end of an operation. It completes soon: with ECANCELED, or as it would have. Does
  * nothing when it is not pending. Any thread. */
 void event_operation_cancel(struct event_operation *operation);
-/* Launched, and the function has not begun. */
+/* Launched, and the function has not begun. Any thread. */
 static inline bool event_operation_is_pending(const struct event_operation *operation) {
-  return operation->link != NULL;
+  return __atomic_load_n(&operation->link, __ATOMIC_RELAXED) != NULL;
 }
 
 /* Operations alone do not keep a loop going: who waits for one says so. `by` is 1 or -1. */
 void event_base_keep_going(struct event_base *base, int by);
 
-/* Whether operations can be launched; with STRATA_PORT_*. */
+/* Whether operations can be launched: STRATA_PORT_*, and 0 once the base is being freed. */
 unsigned event_base_port_features(const struct event_base *base);
 #define STRATA_PORT_PRESENT 1
 #define STRATA_PORT_PROVIDES_MEMORY 2

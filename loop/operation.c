@@ -1,22 +1,35 @@
 #include <errno.h>
+#include <string.h>
 
 #include "loop/active.h"
 #include "loop/base.h"
 #include "loop/completion.h"
 #include "loop/operations.h"
-#include "util/queue.h"
+
+/* event_operation_is_pending() looks at it without the lock. */
+static void set_link(struct event_operation *operation, struct event_operation **link) {
+  __atomic_store_n(&operation->link, link, __ATOMIC_RELAXED);
+}
+
+static void link_operation(struct event_operation *operation) {
+  struct event_base *base = operation->base;
+  operation->next = base->operations;
+  if (operation->next) set_link(operation->next, &operation->next);
+  set_link(operation, &base->operations);
+  base->operations = operation;
+}
 
 static void unlink_operation(struct event_operation *operation) {
   *operation->link = operation->next;
-  if (operation->next) operation->next->link = operation->link;
-  operation->link = NULL;
+  if (operation->next) set_link(operation->next, operation->link);
+  set_link(operation, NULL);
 }
 
 static void run(struct event_callback *task, void *arg) {
+  (void)task;
   struct event_operation *operation = arg;
   struct event_base *base = operation->base;
   event_base_lock(base);
-  task->evcb_flags &= ~EVLIST_FINALIZING;
   unlink_operation(operation);
   event_base_unlock(base);
   operation->function(operation);
@@ -34,17 +47,15 @@ static int launch(struct event_operation *operation, struct event_base *base) {
     errno = base->port ? ECANCELED : ENOTSUP;
     return -1;
   }
-  operation->base = base;
+  /* Another thread may be cancelling it, and finds the same base. */
+  if (operation->base != base) operation->base = base;
   operation->received = NULL;
   operation->is_in_flight = true;
   if (base->port->launch(base->backend_state, operation) < 0) {
     operation->is_in_flight = false;
     return -1;
   }
-  operation->next = base->operations;
-  operation->link = &base->operations;
-  if (operation->next) operation->next->link = &operation->next;
-  base->operations = operation;
+  link_operation(operation);
   /* Another thread's wait may have begun without it. */
   event_base_notify(base);
   return 0;
@@ -58,8 +69,8 @@ int event_operation_launch(struct event_operation *operation, struct event_base 
 }
 
 void event_operation_cancel(struct event_operation *operation) {
+  if (!event_operation_is_pending(operation)) return; /* the base may be gone */
   struct event_base *base = operation->base;
-  if (!base) return;
   event_base_lock(base);
   if (operation->is_in_flight) {
     base->port->cancel(base->backend_state, operation);
@@ -75,7 +86,7 @@ void event_base_keep_going(struct event_base *base, int by) {
 }
 
 unsigned event_base_port_features(const struct event_base *base) {
-  return base->port ? base->port->features | STRATA_PORT_PRESENT : 0;
+  return base->port && !base->is_closing ? base->port->features | STRATA_PORT_PRESENT : 0;
 }
 
 void event_operation_complete(struct event_base *base, struct event_operation *operation) {
@@ -83,19 +94,30 @@ void event_operation_complete(struct event_base *base, struct event_operation *o
   event_active_queue_push(base, &operation->task);
 }
 
-/* Every function runs, those whose operation was complete already as well. */
+static int wait_for_kernel(struct event_base *base) {
+  struct event_operation *operation = base->operations;
+  while (operation) {
+    if (!operation->is_in_flight)
+      operation = operation->next;
+    else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0)
+      return -1;
+  }
+  return 0;
+}
+
 void event_operations_end_all(struct event_base *base) {
   base->is_closing = true;
   for (struct event_operation *operation = base->operations; operation; operation = operation->next)
     if (operation->is_in_flight) base->port->cancel(base->backend_state, operation);
-  struct event_operation *operation = base->operations;
-  while (operation) {
-    if (!operation->is_in_flight) {
-      operation->task.evcb_flags |= EVLIST_FINALIZING;
-      operation = operation->next;
-    } else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0) {
-      return;
-    }
+  if (wait_for_kernel(base) < 0) return;
+  /* Those that were complete already as well. Nothing new can be launched. */
+  while (base->operations) {
+    struct event_operation *operation = base->operations;
+    event_active_queue_remove(base, &operation->task);
+    unlink_operation(operation);
+    event_base_unlock(base);
+    operation->function(operation);
+    event_base_lock(base);
   }
 }
 
@@ -108,6 +130,7 @@ void event_operations_begin_again(struct event_base *base) {
   for (; operation; operation = operation->next) {
     if (!operation->is_in_flight) continue;
     if (only_takes(operation) && base->port->launch(base->backend_state, operation) == 0) continue;
+    memset(operation->port_words, 0, sizeof(operation->port_words));
     operation->result = -1;
     operation->error = ECANCELED;
     event_operation_complete(base, operation);

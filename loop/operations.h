@@ -10,8 +10,7 @@ struct event_operation;
 void event_operation_complete(struct event_base *base, struct event_operation *operation);
 
 /* For a base that is being freed: cancels what is in flight, waits until the kernel has let go of
- * everything, and marks the functions for event_active_queues_run_finalizers(). Nothing can be
- * launched any more. */
+ * everything, and runs the functions, without the lock. Nothing can be launched any more. */
 void event_operations_end_all(struct event_base *base);
 
 /* In a child of fork(2), with a fresh port: what only takes is launched again. A send or a connect

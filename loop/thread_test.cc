@@ -4,73 +4,23 @@
 #include <signal.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
 
+#include "loop/loop_thread_testing.h"
 #include "loop/test_support.h"
 
 namespace {
 
-// A gate that one thread opens and others wait for; waiting gives up only when something is broken.
-class Gate {
- public:
-  void Open() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    open_ = true;
-    opened_.notify_all();
-  }
-  bool Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return opened_.wait_for(lock, std::chrono::seconds(60), [&] { return open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable opened_;
-  bool open_ = false;
-};
-
 class Threads : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { ASSERT_EQ(0, evthread_use_pthreads()); }
-
-  // A loop that runs in a thread of its own until it is told to stop.
-  class Running {
-   public:
-    Running() : loop_(new Loop), thread_([this] { Run(); }) { EXPECT_TRUE(started_.Wait()); }
-    ~Running() { Stop(); }
-    operator struct event_base *() const { return *loop_; }
-    int Stop() {
-      if (thread_.joinable()) {
-        event_base_loopexit(*loop_, nullptr);
-        thread_.join();
-      }
-      return result_;
-    }
-    void Join() { thread_.join(); }
-    std::thread::id id() const { return thread_.get_id(); }
-
-   private:
-    static void Started(evutil_socket_t, short, void *arg) { static_cast<Gate *>(arg)->Open(); }
-    void Run() {
-      event_base_once(*loop_, -1, EV_TIMEOUT, Started, &started_, nullptr);
-      result_ = event_base_loop(*loop_, EVLOOP_NO_EXIT_ON_EMPTY);
-    }
-
-    std::unique_ptr<Loop> loop_;
-    Gate started_;
-    int result_ = -2;
-    std::thread thread_;
-  };
 };
 
 TEST_F(Threads, AddedTimerWakesTheLoop) {
-  Running running;
+  LoopThread running;
   Gate fired;
   Ev ev(running, -1, 0, [&](int, short) {
     EXPECT_EQ(running.id(), std::this_thread::get_id());
@@ -82,7 +32,7 @@ TEST_F(Threads, AddedTimerWakesTheLoop) {
 }
 
 TEST_F(Threads, EarlierTimerShortensTheWait) {
-  Running running;
+  LoopThread running;
   Ev far(running, -1, 0);
   far.AddMs(3600000);
   Gate fired;
@@ -94,7 +44,7 @@ TEST_F(Threads, EarlierTimerShortensTheWait) {
 }
 
 TEST_F(Threads, AddedDescriptorIsWatched) {
-  Running running;
+  LoopThread running;
   Pair pair;
   Gate fired;
   Ev ev(running, pair[0], EV_READ, [&](int, short) { fired.Open(); });
@@ -105,7 +55,7 @@ TEST_F(Threads, AddedDescriptorIsWatched) {
 }
 
 TEST_F(Threads, AddedSignalIsDelivered) {
-  Running running;
+  LoopThread running;
   Gate fired;
   Ev ev(running, SIGUSR1, EV_SIGNAL | EV_PERSIST, [&](int, short) { fired.Open(); });
   ev.Add();
@@ -115,7 +65,7 @@ TEST_F(Threads, AddedSignalIsDelivered) {
 }
 
 TEST_F(Threads, ActivationWakesTheLoop) {
-  Running running;
+  LoopThread running;
   Gate fired;
   Ev ev(running, -1, 0, [&](int, short what) {
     EXPECT_EQ(EV_WRITE, what);
@@ -127,7 +77,7 @@ TEST_F(Threads, ActivationWakesTheLoop) {
 }
 
 TEST_F(Threads, ActivationByDescriptorWakesTheLoop) {
-  Running running;
+  LoopThread running;
   Pair pair;
   Gate fired;
   Ev ev(running, pair[0], EV_READ | EV_PERSIST, [&](int, short) { fired.Open(); });
@@ -138,14 +88,14 @@ TEST_F(Threads, ActivationByDescriptorWakesTheLoop) {
 }
 
 TEST_F(Threads, BreakWakesTheLoop) {
-  Running running;
+  LoopThread running;
   event_base_loopbreak(running);
   running.Join();
   EXPECT_TRUE(event_base_got_break(running));
 }
 
 TEST_F(Threads, ExitWakesTheLoop) {
-  Running running;
+  LoopThread running;
   const struct timeval soon = Ms(5);
   event_base_loopexit(running, &soon);
   running.Join();
@@ -190,7 +140,7 @@ struct Held {
 };
 
 TEST_F(Threads, DeletionWaitsForTheCallback) {
-  Running running;
+  LoopThread running;
   Held held(running);
   held.ev.Active(EV_READ);
   ASSERT_TRUE(held.entered.Wait());
@@ -205,7 +155,7 @@ TEST_F(Threads, DeletionWaitsForTheCallback) {
 }
 
 TEST_F(Threads, DeletionCanDeclineToWait) {
-  Running running;
+  LoopThread running;
   Held held(running);
   held.ev.Active(EV_READ);
   ASSERT_TRUE(held.entered.Wait());
@@ -218,7 +168,7 @@ TEST_F(Threads, DeletionCanDeclineToWait) {
 }
 
 TEST_F(Threads, FinalizableEventsDoNotWaitUnlessAsked) {
-  Running running;
+  LoopThread running;
   Held held(running, EV_FINALIZE);
   held.ev.Active(EV_READ);
   ASSERT_TRUE(held.entered.Wait());
@@ -232,7 +182,7 @@ TEST_F(Threads, FinalizableEventsDoNotWaitUnlessAsked) {
 }
 
 TEST_F(Threads, DeletingAnotherEventDoesNotWait) {
-  Running running;
+  LoopThread running;
   Held held(running);
   Ev other(running, -1, 0);
   other.AddMs(3600000);
@@ -245,7 +195,7 @@ TEST_F(Threads, DeletingAnotherEventDoesNotWait) {
 }
 
 TEST_F(Threads, FinalizerRunsAfterTheCallback) {
-  Running running;
+  LoopThread running;
   struct Context {
     Gate entered, release, finalized;
     std::atomic<bool> finished{false};
@@ -272,7 +222,7 @@ TEST_F(Threads, FinalizerRunsAfterTheCallback) {
 }
 
 TEST_F(Threads, OnceFromManyThreads) {
-  Running running;
+  LoopThread running;
   std::atomic<int> calls{0};
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; t++) {
@@ -302,8 +252,8 @@ TEST_F(Threads, OnceFromManyThreads) {
 // Two loops that wake each other: no wake-up may be lost, and each must be far from the 50 ms a
 // polling loop would need.
 TEST_F(Threads, PingPong) {
-  Running left;
-  Running right;
+  LoopThread left;
+  LoopThread right;
   const int kRounds = 2000;
   Gate done;
   Ev *to_left = nullptr;
@@ -325,7 +275,7 @@ TEST_F(Threads, PingPong) {
 }
 
 TEST_F(Threads, RandomOperationsOnSharedEvents) {
-  Running running;
+  LoopThread running;
   const int kNum = 16;
   std::vector<std::unique_ptr<Pair>> pairs;
   std::vector<std::unique_ptr<Ev>> events;
@@ -371,7 +321,7 @@ TEST_F(Threads, RandomOperationsOnSharedEvents) {
 }
 
 TEST_F(Threads, EventsFreedWhileTheLoopRuns) {
-  Running running;
+  LoopThread running;
   Pair pair;
   pair.Send(1, "x");
   std::atomic<int> calls{0};

@@ -12,6 +12,7 @@
 #include "backends/sim/sim.h"
 #include "loop/test_support.h"
 #include "util/clock.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
 
@@ -412,27 +413,17 @@ TEST_F(Watch, SurvivesReinit) {
 
 // --- Memory that runs out ---
 
-int allocations_left;
-
-void *LimitedMalloc(size_t size) {
-  return allocations_left-- > 0 ? malloc(size) : nullptr;
-}
-
-void *LimitedRealloc(void *old, size_t size) {
-  return allocations_left-- > 0 ? realloc(old, size) : nullptr;
-}
-
 TEST(WatchMemory, RunsOut) {
   struct strata_sim *sim = strata_sim_new();
   struct event_base *base = strata_sim_base_new(sim, nullptr);
-  event_set_mem_functions(LimitedMalloc, LimitedRealloc, free);
+  CountingMemory::Install(event_set_mem_functions);
   for (int limit = 0; limit < 2; limit++) {
     // The first watcher takes two allocations; what the first of them made stays.
-    allocations_left = limit;
+    CountingMemory::Begin(limit + 1, CountingMemory::kAll);
     EXPECT_EQ(nullptr, evwatch_idle_new(base, 0, nullptr, nullptr));
     EXPECT_EQ(0, event_base_get_num_events(base, EVENT_BASE_COUNT_VIRTUAL));
   }
-  allocations_left = 1;
+  CountingMemory::Begin(2, CountingMemory::kAll);
   struct evwatch *watch = evwatch_check_new(base, nullptr, nullptr);
   EXPECT_NE(nullptr, watch);
   evwatch_free(watch);

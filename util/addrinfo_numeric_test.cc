@@ -1,9 +1,9 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 
 #include "util/addrinfo.h"
 #include "util/memory.h"
+#include "util/testing/counting_memory.h"
 
 TEST(AddrinfoNumericTest, WhatHasToAskTheSystem) {
   struct evutil_addrinfo hints = {}, *list = nullptr;
@@ -42,30 +42,18 @@ TEST(AddrinfoNumericTest, Append) {
   evutil_freeaddrinfo(one);
 }
 
-static int allocations_left, num_live;
-
-static void *FailingMalloc(size_t size) {
-  if (allocations_left-- <= 0) return nullptr;
-  ++num_live;
-  return malloc(size);
-}
-static void CountingFree(void *block) {
-  --num_live;
-  free(block);
-}
-
 TEST(AddrinfoNumericTest, EachAllocationMayFail) {
   struct evutil_addrinfo hints = {}, *list = nullptr;
   hints.ai_flags = EVUTIL_AI_CANONNAME;
-  strata_set_mem_functions(FailingMalloc, nullptr, CountingFree);
+  CountingMemory::Install(strata_set_mem_functions);
   int num_allowed = 0, error;
   do {
-    allocations_left = num_allowed++;
+    CountingMemory::Begin(++num_allowed, CountingMemory::kAll);
     error = evutil_getaddrinfo("127.0.0.1", "80", &hints, &list);
     EXPECT_TRUE(error == 0 || error == EVUTIL_EAI_MEMORY);
     EXPECT_EQ(error == 0, list != nullptr);
     evutil_freeaddrinfo(list);
-    EXPECT_EQ(0, num_live);
+    EXPECT_EQ(0, CountingMemory::num_blocks());
   } while (error);
   strata_set_mem_functions(nullptr, nullptr, nullptr);
   EXPECT_EQ(5, num_allowed) << "three elements and a name";

@@ -21,6 +21,15 @@ int evutil_make_socket_closeonexec(evutil_socket_t sock) {
   return fcntl(sock, F_SETFD, flags | FD_CLOEXEC) < 0 ? -1 : 0;
 }
 
+int strata_socket_drop_flags(evutil_socket_t fd, int flags) {
+  if (!(flags & STRATA_SOCK_NONBLOCK)) {
+    int status = fcntl(fd, F_GETFL);
+    if (status < 0 || fcntl(fd, F_SETFL, status & ~O_NONBLOCK) < 0) return -1;
+  }
+  if (!(flags & STRATA_SOCK_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0) return -1;
+  return 0;
+}
+
 /* Not repeated on EINTR: Linux has freed the descriptor by then, and another thread may have got
  * its number (close(2)). */
 int evutil_closesocket(evutil_socket_t sock) {

@@ -31,6 +31,10 @@ int strata_socketpair(int domain, int type, int protocol, evutil_socket_t out_fd
 /* pipe2(2), both ends non-blocking and closed on exec: [0] is read from, [1] written to. */
 int strata_pipe(evutil_socket_t out_fds[2]);
 
+/* Takes those of STRATA_SOCK_DEFAULT that are not in `flags` away from a descriptor that has both.
+ */
+int strata_socket_drop_flags(evutil_socket_t fd, int flags);
+
 /* What a non-blocking connect has come to. */
 enum strata_connect_state {
   STRATA_CONNECT_FAILED = -1, /* errno says why */

@@ -1,0 +1,21 @@
+// The conformance suite of loop/completion.h. Drives a port through an event base that was made
+// with its backend alone. A port's test instantiates it:
+//
+//   INSTANTIATE_TEST_SUITE_P(IoUring, CompletionConformance, testing::Values(&event_io_uring_ops),
+//                            CompletionName());
+//
+// Tests that begin with "Thread" need evthread_use_pthreads(); what comes after them in the same
+// process runs with locks.
+#ifndef BACKENDS_TESTING_COMPLETION_CONFORMANCE_H_
+#define BACKENDS_TESTING_COMPLETION_CONFORMANCE_H_
+
+#include "backends/testing/completion_cancel.h"
+#include "backends/testing/completion_connections.h"
+#include "backends/testing/completion_end.h"
+#include "backends/testing/completion_fork.h"
+#include "backends/testing/completion_loop.h"
+#include "backends/testing/completion_memory.h"
+#include "backends/testing/completion_threads.h"
+#include "backends/testing/completion_transfer.h"
+
+#endif  // BACKENDS_TESTING_COMPLETION_CONFORMANCE_H_

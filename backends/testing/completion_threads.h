@@ -1,0 +1,233 @@
+// Part of the completion suite: other threads than the loop's.
+#ifndef BACKENDS_TESTING_COMPLETION_THREADS_H_
+#define BACKENDS_TESTING_COMPLETION_THREADS_H_
+
+#include "backends/testing/completion_cancel.h"
+#include "backends/testing/completion_fixture.h"
+
+namespace completion_testing {
+
+inline void UseThreads() {
+#ifdef _WIN32
+  ASSERT_EQ(0, evthread_use_windows_threads());
+#else
+  ASSERT_EQ(0, evthread_use_pthreads());
+#endif
+}
+
+// A base with locks, and a thread that runs it until Stop().
+#define THREADED_BASE()            \
+  UseThreads();                    \
+  FreeBase();                      \
+  base_ = NewBase();               \
+  ASSERT_NE(nullptr, base_);       \
+  event_base_keep_going(base_, 1); \
+  std::thread loop([&] { event_base_dispatch(base_); })
+#define END_OF_LOOP()               \
+  event_base_keep_going(base_, -1); \
+  loop.join()
+
+// Waits outside of the loop for what the loop's thread does.
+inline bool WaitUntil(const std::function<bool()> &done) {
+  const long long give_up = WallUsec() + 30000000;
+  while (!done()) {
+    if (WallUsec() > give_up) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST_P(CompletionConformance, ThreadLaunchesWhileTheLoopWaits) {
+  THREADED_BASE();
+  Pair pair;
+  Op recv, send;
+  for (int i = 0; i < 100; i++) {
+    ASSERT_EQ(0, recv.RecvInto(pair[0], {4}).Launch(base_));
+    ASSERT_EQ(0, send.Send(pair[1], {"x"}).Launch(base_));
+    ASSERT_TRUE(WaitUntil([&] { return recv.IsDone() && send.IsDone(); }));
+    while (recv.IsPending() || send.IsPending()) std::this_thread::yield();
+  }
+  END_OF_LOOP();
+}
+
+TEST_P(CompletionConformance, ThreadsLaunchAndCancel) {
+  THREADED_BASE();
+  std::atomic<int> num_done{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; t++) {
+    threads.emplace_back([&, t] {
+      Pair pair;
+      for (int i = 0; i < 100; i++) {
+        std::atomic<bool> is_done{false};
+        Op op([&](Op *) { is_done = true; });
+        i % 2 ? op.RecvInto(pair[0], {4}) : op.Send(pair[0], {"x", "y"});
+        EXPECT_EQ(0, op.Launch(base_));
+        if (i % 3 == t) pair.Send(1, "data");
+        op.Cancel();
+        EXPECT_TRUE(WaitUntil([&] { return is_done.load(); }));
+        num_done++;
+        // The function is done with the operation.
+        std::atomic<bool> is_past{false};
+        struct timeval now = {0, 0};
+        event_base_once(
+            base_, -1, EV_TIMEOUT,
+            [](evutil_socket_t, short, void *arg) {
+              *static_cast<std::atomic<bool> *>(arg) = true;
+            },
+            &is_past, &now);
+        EXPECT_TRUE(WaitUntil([&] { return is_past.load(); }));
+      }
+    });
+  }
+  for (std::thread &thread : threads) thread.join();
+  END_OF_LOOP();
+  EXPECT_EQ(300, num_done);
+}
+
+// The function launches again while another thread cancels.
+TEST_P(CompletionConformance, ThreadCancelsWhatLaunchesItself) {
+  THREADED_BASE();
+  Pair pair;
+  std::atomic<bool> must_stop{false}, has_stopped{false};
+  Op recv([&](Op *op) {
+    if (must_stop || op->Launch(base_) != 0) has_stopped = true;
+  });
+  ASSERT_EQ(0, recv.RecvInto(pair[0], {4}).Launch(base_));
+  for (int i = 0; i < 300; i++) {
+    if (i % 3 == 0) pair.Send(1, "x");
+    recv.Cancel();
+  }
+  must_stop = true;
+  while (!has_stopped) recv.Cancel();
+  END_OF_LOOP();
+  EXPECT_EQ(recv.num_launched, recv.num_done);
+}
+
+TEST_P(CompletionConformance, ThreadReleasesBlocks) {
+  if (!(event_base_port_features(base_) & STRATA_PORT_PROVIDES_MEMORY)) GTEST_SKIP();
+  THREADED_BASE();
+  Pair pair;
+  std::atomic<struct event_received *> handed_over{nullptr};
+  std::atomic<size_t> received_len{0};
+  Op recv([&](Op *op) {
+    struct event_received *block = op->block;
+    op->block = nullptr;
+    if (block == nullptr) return;  // the end of the data
+    received_len += block->len;
+    struct event_received *expected = nullptr;
+    if (!handed_over.compare_exchange_strong(expected, block)) Release(block);
+    EXPECT_EQ(0, op->Launch(base_));
+  });
+  recv.keeps_block = true;
+  ASSERT_EQ(0, recv.Recv(pair[0]).Launch(base_));
+  for (int i = 0; i < 500; i++) {
+    pair.Send(1, "message");
+    struct event_received *block = handed_over.exchange(nullptr);
+    if (block != nullptr) Release(block);
+    EXPECT_TRUE(WaitUntil([&] { return received_len >= 7u * static_cast<size_t>(i); }));
+  }
+  pair.Close(1);
+  EXPECT_TRUE(WaitUntil([&] { return recv.IsDone(); }));
+  END_OF_LOOP();
+  EXPECT_EQ(3500u, received_len);
+  struct event_received *block = handed_over.exchange(nullptr);
+  if (block != nullptr) Release(block);
+}
+
+// The kernel may end what a thread began when the thread ends; the loop's next thread goes on.
+TEST_P(CompletionConformance, ThreadOfTheLoopEnds) {
+  UseThreads();
+  FreeBase();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  WaitingOps ops;
+  if (!(event_base_port_features(base_) & STRATA_PORT_PROVIDES_MEMORY))
+    ops.recv.RecvInto(ops.pair[0], {1});
+  Op own_recv, own_send;
+  Pair own, own_full;
+  const size_t filled_len = own_full.Fill(0);
+  std::string received;
+  Ev event(base_, own[1], EV_READ);
+  event.Add();
+  std::thread([&] {
+    ops.LaunchAll(base_);
+    ASSERT_EQ(0, own_recv.RecvInto(own[0], {4}).Launch(base_));
+    ASSERT_EQ(0, own_send.Send(own_full[0], {"sent"}).Launch(base_));
+    for (int i = 0; i < 3; i++) Turn();
+  }).join();
+  for (int i = 0; i < 20; i++) Turn();
+  for (Op *op : ops.All()) EXPECT_EQ(0, op->num_done) << op->get()->kind << " " << op->error;
+  own.Send(1, "data");
+  while (received.size() < filled_len) received += own_full.Recv(1);
+  ASSERT_TRUE(Finish({&own_recv, &own_send}));
+  EXPECT_EQ("data", own_recv.bytes);
+  received += own_full.Recv(1);
+  EXPECT_EQ("sent", received.substr(filled_len));
+  own.Send(0, "x");
+  ASSERT_TRUE(RunUntil([&] { return event.calls == 1; }));
+  ops.CancelAll();
+  ASSERT_TRUE(Finish(ops.All()));
+  ops.ExpectCancelled();
+}
+
+TEST_P(CompletionConformance, ThreadOfTheLoopEndsWhileConnecting) {
+  UseThreads();
+  FreeBase();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  FullListener listener;
+  Socket client = TcpSocket();
+  Op connect;
+  std::thread([&] {
+    ASSERT_EQ(0, connect.Connect(client, listener.address).Launch(base_));
+    for (int i = 0; i < 3; i++) Turn();
+  }).join();
+  for (int i = 0; i < 3; i++) Turn();
+  std::vector<Socket> accepted;
+  Ev acceptor(base_, listener.fd, EV_READ | EV_PERSIST,
+              [&](evutil_socket_t, short) { accepted.push_back(listener.Accept()); });
+  acceptor.Add();
+  ASSERT_TRUE(Finish(&connect));
+  EXPECT_EQ(0, connect.result) << connect.error;
+}
+
+TEST_P(CompletionConformance, ThreadFreesTheBase) {
+  UseThreads();
+  FreeBase();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  WaitingOps ops;
+  if (!(event_base_port_features(base_) & STRATA_PORT_PROVIDES_MEMORY))
+    ops.recv.RecvInto(ops.pair[0], {1});
+  ops.LaunchAll(base_);
+  Turn();
+  std::thread([&] { FreeBase(); }).join();
+  for (Op *op : ops.All()) EXPECT_EQ(1, op->num_done);
+  ops.ExpectCancelled();
+}
+
+// Thousands are launched by threads that end at once.
+TEST_P(CompletionConformance, ThreadsThatEndLaunchThousands) {
+  THREADED_BASE();
+  Pair pair;
+  std::atomic<int> num_done{0};
+  std::vector<std::unique_ptr<Op>> ops;
+  for (int i = 0; i < 2000; i++) {
+    ops.emplace_back(new Op([&](Op *) { num_done++; }));
+    ops.back()->RecvInto(pair[0], {1});
+  }
+  for (size_t t = 0; t < 10; t++) {
+    std::thread([&] {
+      for (size_t i = 0; i < 200; i++) EXPECT_EQ(0, ops[t * 200 + i]->Launch(base_));
+      for (size_t i = 0; i < 200; i += 2) ops[t * 200 + i]->Cancel();
+    }).join();
+  }
+  EXPECT_TRUE(WaitUntil([&] { return num_done == 1000; }));
+  pair.Send(1, std::string(1000, 'x'));
+  EXPECT_TRUE(WaitUntil([&] { return num_done == 2000; }));
+  END_OF_LOOP();
+}
+
+}  // namespace completion_testing
+
+#endif  // BACKENDS_TESTING_COMPLETION_THREADS_H_
