@@ -32,9 +32,11 @@ struct bufferevent_filter {
   int held_error;
   bool is_detached; /* it was freed: the underlying is not its business any more */
   bool is_filtering_input, is_filtering_output;
-  bool is_stalled; /* it has not looked at all the input: disabled, or no room for more */
-  bool wants_room; /* the function may have stopped for want of room */
-  bool has_failed; /* the input filter said BEV_ERROR, to be told after the bytes */
+  bool has_input_news, has_output_news; /* asked to filter while the function was at work */
+  bool is_stalled;     /* it has not looked at all the input: disabled, or no room for more */
+  bool wants_room;     /* the function may have stopped for want of room */
+  size_t refused_room; /* how much there was then */
+  bool has_failed;     /* the input filter said BEV_ERROR, to be told after the bytes */
 };
 
 static struct bufferevent_filter *filter_of(struct bufferevent_private *bev) {
@@ -68,6 +70,11 @@ static enum bufferevent_filter_result call_filter(bufferevent_filter_cb function
   return result;
 }
 
+/* A function that wants more is asked again when there came more while it was at work. */
+static bool wants_another(enum bufferevent_filter_result result, bool has_news) {
+  return result == BEV_OK || (result == BEV_NEED_MORE && has_news);
+}
+
 /* --- Input --- */
 
 static bool has_room(const struct bufferevent_filter *filter, enum bufferevent_flush_mode mode) {
@@ -94,10 +101,12 @@ static enum bufferevent_filter_result filter_all_input(struct bufferevent_filter
   filter->is_filtering_input = true;
   evbuffer_unfreeze(&filter->bev.input, 0);
   do {
+    filter->has_input_news = false;
     result = call_filter(filter->input_filter, &filter->underlying->input, &filter->bev.input,
                          input_limit(filter, mode), mode, filter->context, &num_idle);
     if (result == BEV_OK) *out_has_processed = true;
-  } while (result == BEV_OK && num_idle < MAX_IDLE_ROUNDS && goes_on_reading(filter, mode));
+  } while (wants_another(result, filter->has_input_news) && num_idle < MAX_IDLE_ROUNDS &&
+           goes_on_reading(filter, mode));
   evbuffer_freeze(&filter->bev.input, 0);
   filter->is_filtering_input = false;
   return result;
@@ -107,6 +116,7 @@ static enum bufferevent_filter_result filter_all_input(struct bufferevent_filter
 static bool run_input(struct bufferevent_filter *filter, enum bufferevent_flush_mode mode) {
   bool has_processed = false;
   enum bufferevent_filter_result result = BEV_OK;
+  filter->has_input_news = true;
   if (filter->is_filtering_input || !is_linked(filter)) return false;
   if (mode != BEV_NORMAL || goes_on_reading(filter, mode))
     result = filter_all_input(filter, mode, &has_processed);
@@ -115,6 +125,7 @@ static bool run_input(struct bufferevent_filter *filter, enum bufferevent_flush_
   filter->has_failed = result == BEV_ERROR;
   filter->is_stalled = has_rest && (is_hindered || filter->has_failed);
   filter->wants_room = has_rest && filter->bev.bev.wm_read.high && filter->bev.input.total_len;
+  filter->refused_room = bufferevent_read_room(&filter->bev);
   if (has_processed) bufferevent_note_progress(&filter->bev, EV_READ);
   return has_processed;
 }
@@ -162,10 +173,12 @@ static enum bufferevent_filter_result filter_all_output(struct bufferevent_filte
   filter->is_filtering_output = true;
   evbuffer_unfreeze(&filter->bev.output, 1);
   do {
+    filter->has_output_news = false;
     result = call_filter(filter->output_filter, &filter->bev.output, &filter->underlying->output,
                          output_limit(filter, mode), mode, filter->context, &num_idle);
     if (result == BEV_OK) *out_has_processed = true;
-  } while (result == BEV_OK && num_idle < MAX_IDLE_ROUNDS && goes_on_writing(filter, mode));
+  } while (wants_another(result, filter->has_output_news) && num_idle < MAX_IDLE_ROUNDS &&
+           goes_on_writing(filter, mode));
   evbuffer_freeze(&filter->bev.output, 1);
   filter->is_filtering_output = false;
   return result;
@@ -175,8 +188,10 @@ static enum bufferevent_filter_result filter_all_output(struct bufferevent_filte
 static bool run_output(struct bufferevent_filter *filter, enum bufferevent_flush_mode mode,
                        int trigger_options) {
   bool has_processed = false;
+  filter->has_output_news = true;
   if (filter->is_filtering_output || !is_linked(filter)) return false;
   if (mode == BEV_NORMAL && !goes_on_writing(filter, mode)) return false;
+  filter->refused_len = 0;
   enum bufferevent_filter_result result = filter_all_output(filter, mode, &has_processed);
   filter->refused_len = result == BEV_NEED_MORE ? filter->bev.output.total_len : 0;
   if (has_processed) {
@@ -233,7 +248,9 @@ static void filter_work(struct bufferevent_private *bev) {
 }
 
 static void retry_input(struct bufferevent_filter *filter) {
-  if (!filter->is_stalled && !filter->wants_room) return;
+  bool has_more_room =
+      filter->wants_room && bufferevent_read_room(&filter->bev) > filter->refused_room;
+  if (!filter->is_stalled && !has_more_room) return;
   if (!goes_on_reading(filter, BEV_NORMAL) || filter->is_filtering_input) return;
   filter->wants_room = false;
   bufferevent_schedule_work(&filter->bev);

@@ -441,6 +441,7 @@ TEST_P(BuffereventFilter, EndOfDataWaitsForAFullInput) {
 
 TEST_P(BuffereventFilter, ErrorsOfTheSocketPass) {
   if (GetParam().over_pair) GTEST_SKIP();
+  if (OnCompletions()) GTEST_SKIP();  // The peer receives it all: its close is no reset.
   auto filter = Coded();
   filter->Enable(EV_READ);
   peer_->Disable(EV_READ);

@@ -7,6 +7,7 @@
 #include "loop/readiness.h"
 #include "net/bufferevent_internal.h"
 #include "net/rate_limit.h"
+#include "net/socket_kinds.h"
 #include "util/memory.h"
 #include "util/socket.h"
 
@@ -26,32 +27,9 @@
 /* Output that the write callback adds is written in the same wake-up, so often. */
 #define MAX_WRITE_ROUNDS 4
 
-static evutil_socket_t fd_of(const struct bufferevent_private *bev) {
-  return bev->bev.ev_read.ev_fd;
-}
-
-static void store_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
-  bev->bev.ev_read.ev_fd = fd;
-  bev->bev.ev_write.ev_fd = fd;
-}
-
-/* Programs that produce output on demand start themselves by enabling writing. */
-static bool must_report_writable(const struct bufferevent_private *bev) {
-  return bev->wants_write_report && !bev->is_unconnected && bufferevent_is_active(bev, EV_WRITE);
-}
-
-static short wanted(const struct bufferevent_private *bev) {
-  short want = 0;
-  if (bev->is_freed) return 0;
-  if (bufferevent_awaits_progress(bev, EV_READ)) want |= EV_READ;
-  if (bufferevent_awaits_progress(bev, EV_WRITE)) want |= EV_WRITE;
-  if (bev->is_connecting || must_report_writable(bev)) want |= EV_WRITE;
-  return want;
-}
-
 static int ensure_attached(struct bufferevent_private *bev) {
   if (event_io_source_is_attached(&bev->source)) return 0;
-  if (event_io_source_attach(&bev->source, bev->bev.ev_base, fd_of(bev)) < 0) return -1;
+  if (event_io_source_attach(&bev->source, bev->bev.ev_base, bufferevent_fd(bev)) < 0) return -1;
   /* A socket can be written to until it says otherwise. */
   if (!bev->is_connecting) event_io_source_set_ready(&bev->source, EV_WRITE);
   return 0;
@@ -59,8 +37,8 @@ static int ensure_attached(struct bufferevent_private *bev) {
 
 static int socket_update(struct bufferevent_private *bev) {
   if (bev->rate_limit && bufferevent_rate_limit_refresh(bev) < 0) return -1;
-  if (fd_of(bev) < 0) return 0;
-  short want = wanted(bev);
+  if (bufferevent_fd(bev) < 0) return 0;
+  short want = bufferevent_socket_wanted(bev);
   short begun = want & ~bev->source.want;
   if (want && ensure_attached(bev) < 0) return -1;
   if (event_io_source_set_want(&bev->source, want) < 0) return -1;
@@ -69,29 +47,7 @@ static int socket_update(struct bufferevent_private *bev) {
   return 0;
 }
 
-/* --- Rate limits --- */
-
-/* How much of max_len may be moved now; settle() follows. */
-static size_t claim(struct bufferevent_private *bev, short direction, size_t max_len) {
-  return bev->rate_limit ? bufferevent_rate_limit_claim(bev, direction, max_len) : max_len;
-}
-
-static void charge(struct bufferevent_private *bev, short direction, size_t len) {
-  if (bev->rate_limit) bufferevent_rate_limit_charge(bev, direction, len);
-}
-
-static void settle(struct bufferevent_private *bev, short direction) {
-  if (bev->rate_limit) bufferevent_rate_limit_settle(bev, direction);
-}
-
 /* --- Reading --- */
-
-static void report_end_of_reading(struct bufferevent_private *bev, short what) {
-  int error = EVUTIL_SOCKET_ERROR();
-  bev->bev.enabled &= ~EV_READ;
-  EVUTIL_SET_SOCKET_ERROR(error);
-  bufferevent_run_eventcb(bev, BEV_EVENT_READING | what, 0);
-}
 
 static void adapt_read_size(struct bufferevent_private *bev, size_t len, bool filled) {
   if (filled && bev->read_size < bev->max_single_read)
@@ -116,7 +72,7 @@ static enum read_end read_some(struct bufferevent_private *bev, size_t budget, s
   while ((size = next_read_size(bev, budget)) > 0 && bufferevent_is_active(bev, EV_READ) &&
          bev->source.ready & EV_READ) {
     int filled;
-    ev_ssize_t len = evbuffer_recv(&bev->input, fd_of(bev), size, &filled);
+    ev_ssize_t len = evbuffer_recv(&bev->input, bufferevent_fd(bev), size, &filled);
     if (len == 0) return READ_EOF;
     if (len < 0) {
       int error = EVUTIL_SOCKET_ERROR();
@@ -125,7 +81,7 @@ static enum read_end read_some(struct bufferevent_private *bev, size_t budget, s
         event_io_source_clear_ready(&bev->source, EV_READ | STRATA_EV_HANGUP);
       return READ_PAUSED;
     }
-    charge(bev, EV_READ, (size_t)len);
+    bufferevent_charge(bev, EV_READ, (size_t)len);
     *out_len += (size_t)len;
     budget -= (size_t)len;
     adapt_read_size(bev, (size_t)len, filled);
@@ -142,9 +98,9 @@ static void serve_reading(struct bufferevent_private *bev) {
   enum read_end end = READ_FAILED;
   int error = bev->read_error;
   if (!error) {
-    end = read_some(bev, claim(bev, EV_READ, bev->max_single_read), &len);
+    end = read_some(bev, bufferevent_claim(bev, EV_READ, bev->max_single_read), &len);
     error = end == READ_FAILED ? EVUTIL_SOCKET_ERROR() : 0;
-    settle(bev, EV_READ);
+    bufferevent_settle(bev, EV_READ);
   }
   if (len) {
     bufferevent_note_progress(bev, EV_READ);
@@ -158,17 +114,10 @@ static void serve_reading(struct bufferevent_private *bev) {
   bev->read_error = is_told ? 0 : error;
   if (!is_told) return;
   EVUTIL_SET_SOCKET_ERROR(error);
-  report_end_of_reading(bev, end == READ_FAILED ? BEV_EVENT_ERROR : BEV_EVENT_EOF);
+  bufferevent_report_end_of_reading(bev, end == READ_FAILED ? BEV_EVENT_ERROR : BEV_EVENT_EOF);
 }
 
 /* --- Writing --- */
-
-static void report_write_error(struct bufferevent_private *bev) {
-  int error = EVUTIL_SOCKET_ERROR();
-  bev->bev.enabled &= ~EV_WRITE;
-  EVUTIL_SET_SOCKET_ERROR(error);
-  bufferevent_run_eventcb(bev, BEV_EVENT_WRITING | BEV_EVENT_ERROR, 0);
-}
 
 static bool can_write(const struct bufferevent_private *bev) {
   return !bev->is_freed && !bev->is_connecting && bev->source.ready & EV_WRITE &&
@@ -178,23 +127,25 @@ static bool can_write(const struct bufferevent_private *bev) {
 /* Writes up to the budget. False when there is no use in going on: the socket is full, or failed.
  */
 static bool write_some(struct bufferevent_private *bev, size_t *inout_budget) {
-  ev_ssize_t len = evbuffer_send(&bev->output, fd_of(bev), *inout_budget);
+  ev_ssize_t len = evbuffer_send(&bev->output, bufferevent_fd(bev), *inout_budget);
   if (len < 0) {
     int error = EVUTIL_SOCKET_ERROR();
     if (strata_error_would_block(error))
       event_io_source_clear_ready(&bev->source, EV_WRITE);
     else if (!strata_error_rw_retriable(error))
-      report_write_error(bev);
+      bufferevent_report_write_error(bev, 0);
     return false;
   }
-  charge(bev, EV_WRITE, (size_t)len);
+  bufferevent_charge(bev, EV_WRITE, (size_t)len);
   *inout_budget -= (size_t)len;
   bufferevent_note_progress(bev, EV_WRITE);
   return true;
 }
 
 static void report_writable(struct bufferevent_private *bev) {
-  if (!must_report_writable(bev) || bev->is_connecting || !(bev->source.ready & EV_WRITE)) return;
+  if (!bufferevent_must_report_writable(bev) || bev->is_connecting ||
+      !(bev->source.ready & EV_WRITE))
+    return;
   bev->wants_write_report = false;
   if (!bev->output.total_len) bufferevent_run_if_due(bev, EV_WRITE, 0);
 }
@@ -204,39 +155,14 @@ static void serve_writing(struct bufferevent_private *bev) {
   size_t budget = bev->max_single_write;
   for (int round = 0; round < MAX_WRITE_ROUNDS && budget && can_write(bev); round++) {
     size_t old_len = bev->output.total_len;
-    size_t claimed_len = claim(bev, EV_WRITE, budget), left_len = claimed_len;
+    size_t claimed_len = bufferevent_claim(bev, EV_WRITE, budget), left_len = claimed_len;
     bool goes_on = true;
     while (goes_on && left_len && can_write(bev)) goes_on = write_some(bev, &left_len);
-    settle(bev, EV_WRITE);
+    bufferevent_settle(bev, EV_WRITE);
     budget -= claimed_len - left_len;
     if (bev->output.total_len < old_len && bev->output.total_len <= bev->bev.wm_write.low)
       bufferevent_run_writecb(bev, 0);
     if (!goes_on) return;
-  }
-}
-
-/* --- Connecting --- */
-
-static void finish_connecting(struct bufferevent_private *bev) {
-  enum strata_connect_state state = STRATA_CONNECT_FAILED;
-  if (bev->connection_refused)
-    EVUTIL_SET_SOCKET_ERROR(ECONNREFUSED);
-  else
-    state = strata_socket_connect_result(fd_of(bev));
-  if (state == STRATA_CONNECT_PENDING) {
-    event_io_source_clear_ready(&bev->source, EV_WRITE | STRATA_EV_HANGUP);
-    return;
-  }
-  bev->is_connecting = bev->connection_refused = false;
-  if (state == STRATA_CONNECT_DONE) {
-    bufferevent_run_eventcb(bev, BEV_EVENT_CONNECTED, 0);
-    bev->wants_write_report = false; /* it was told */
-  } else {
-    int error = EVUTIL_SOCKET_ERROR();
-    bev->is_unconnected = true;
-    event_io_source_detach(&bev->source);
-    EVUTIL_SET_SOCKET_ERROR(error);
-    bufferevent_run_eventcb(bev, BEV_EVENT_ERROR, 0);
   }
 }
 
@@ -247,7 +173,7 @@ static void serve(struct event_callback *task, void *arg) {
   (void)task;
   if (!bufferevent_hold(bev)) return;
   bev->is_serving = true;
-  if (bev->is_connecting) finish_connecting(bev);
+  if (bev->is_connecting) bufferevent_finish_connecting(bev);
   if (!bev->is_connecting && bev->source.ready & EV_READ && bufferevent_is_active(bev, EV_READ))
     serve_reading(bev);
   serve_writing(bev);
@@ -256,32 +182,15 @@ static void serve(struct event_callback *task, void *arg) {
   bufferevent_release(bev);
 }
 
-/* --- Making, connecting, giving away --- */
+/* --- Making, giving away --- */
 
 static void socket_detach(struct bufferevent_private *bev) {
   bufferevent_cancel_lookup(bev);
   event_io_source_detach(&bev->source);
 }
 
-static void socket_destroy(struct bufferevent_private *bev) {
-  if (bev->options & BEV_OPT_CLOSE_ON_FREE && fd_of(bev) >= 0) evutil_closesocket(fd_of(bev));
-}
-
-/* What is known of the socket belongs to another, or to one that was not connecting. */
-static void forget_state(struct bufferevent_private *bev) {
-  event_io_source_detach(&bev->source);
-  bev->is_connecting = bev->connection_refused = bev->is_unconnected = false;
+static void socket_forget(struct bufferevent_private *bev) {
   bev->read_error = 0;
-}
-
-static evutil_socket_t socket_get_fd(struct bufferevent_private *bev) {
-  return fd_of(bev);
-}
-
-static int socket_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
-  forget_state(bev);
-  store_fd(bev, fd);
-  return socket_update(bev);
 }
 
 static const struct bufferevent_ops socket_ops = {
@@ -289,13 +198,13 @@ static const struct bufferevent_ops socket_ops = {
     .is_socket = true,
     .update = socket_update,
     .detach = socket_detach,
-    .destroy = socket_destroy,
-    .set_fd = socket_set_fd,
-    .get_fd = socket_get_fd,
+    .destroy = bufferevent_close_socket,
+    .set_fd = bufferevent_set_socket,
+    .get_fd = bufferevent_get_socket,
+    .forget_socket = socket_forget,
 };
 
-struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socket_t fd,
-                                           int options) {
+struct bufferevent_private *bufferevent_readiness_new(struct event_base *base, int options) {
   struct bufferevent_private *bev = strata_calloc(1, sizeof(*bev));
   if (!bev) return NULL;
   if (bufferevent_init(bev, base, &socket_ops, options) < 0) {
@@ -304,60 +213,5 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
   }
   event_callback_init(&bev->source.task, bev->priority, serve, bev);
   bev->read_size = MIN_READ_SIZE;
-  store_fd(bev, fd);
-  return &bev->bev;
-}
-
-static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect_state state) {
-  forget_state(bev);
-  bev->is_connecting = true;
-  bev->connection_refused = state == STRATA_CONNECT_FAILED;
-  if (socket_update(bev) < 0) {
-    int error = EVUTIL_SOCKET_ERROR();
-    forget_state(bev);
-    EVUTIL_SET_SOCKET_ERROR(error);
-    return -1;
-  }
-  /* However it went, the callback comes from the loop. */
-  if (state != STRATA_CONNECT_PENDING) event_io_source_set_ready(&bev->source, EV_WRITE);
-  return 0;
-}
-
-static int start_connect(struct bufferevent_private *bev, const struct sockaddr *address,
-                         int address_len) {
-  if (!address) return wait_for_connect(bev, STRATA_CONNECT_PENDING);
-  enum strata_connect_state state =
-      strata_socket_connect(fd_of(bev), address, (ev_socklen_t)address_len);
-  if (state == STRATA_CONNECT_FAILED && !strata_error_connect_refused(EVUTIL_SOCKET_ERROR()))
-    return -1;
-  return wait_for_connect(bev, state);
-}
-
-static int connect_locked(struct bufferevent_private *bev, const struct sockaddr *address,
-                          int address_len) {
-  bool is_new = fd_of(bev) < 0;
-  if (is_new) {
-    if (!address) return -1;
-    evutil_socket_t fd = strata_socket_new(address->sa_family, SOCK_STREAM, 0, STRATA_SOCK_DEFAULT);
-    if (fd < 0) return -1;
-    store_fd(bev, fd);
-  }
-  if (start_connect(bev, address, address_len) == 0) return 0;
-  if (is_new) {
-    int error = EVUTIL_SOCKET_ERROR();
-    event_io_source_detach(&bev->source);
-    evutil_closesocket(fd_of(bev));
-    store_fd(bev, -1);
-    EVUTIL_SET_SOCKET_ERROR(error);
-  }
-  return -1;
-}
-
-int bufferevent_socket_connect(struct bufferevent *bufev, const struct sockaddr *address,
-                               int address_len) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  if (!bev->bev.be_ops->is_socket || !bufferevent_hold(bev)) return -1;
-  int result = connect_locked(bev, address, address_len);
-  bufferevent_release(bev);
-  return result;
+  return bev;
 }

@@ -2,54 +2,17 @@
 #include <event2/thread.h>
 
 #include <atomic>
-#include <chrono>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 
+#include "loop/loop_thread_testing.h"
 #include "net/test_support.h"
 
 namespace {
 
-class Gate {
- public:
-  void Open() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    open_ = true;
-    opened_.notify_all();
-  }
-  bool Wait() {
-    std::unique_lock<std::mutex> lock(mutex_);
-    return opened_.wait_for(lock, std::chrono::seconds(60), [&] { return open_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable opened_;
-  bool open_ = false;
-};
-
 class BuffereventThreads : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { ASSERT_EQ(0, evthread_use_pthreads()); }
-
-  // A loop in a thread of its own.
-  class Running {
-   public:
-    Running() : thread_([this] { event_base_loop(loop_, EVLOOP_NO_EXIT_ON_EMPTY); }) {}
-    ~Running() { Stop(); }
-    operator struct event_base *() { return loop_; }
-    void Stop() {
-      if (!thread_.joinable()) return;
-      event_base_loopexit(loop_, nullptr);
-      thread_.join();
-    }
-
-   private:
-    Loop loop_;
-    std::thread thread_;
-  };
 };
 
 const int kOptions = BEV_OPT_THREADSAFE | BEV_OPT_CLOSE_ON_FREE;
@@ -76,7 +39,7 @@ struct Reader {
 
 TEST_F(BuffereventThreads, EnablingFromAnotherThreadWakesTheLoop) {
   for (const int more : {0, static_cast<int>(BEV_OPT_DEFER_CALLBACKS)}) {
-    Running running;
+    LoopThread running;
     Pair pair;
     Reader reader;
     struct bufferevent *bev = bufferevent_socket_new(running, pair.Release(0), kOptions | more);
@@ -94,7 +57,7 @@ TEST_F(BuffereventThreads, EnablingFromAnotherThreadWakesTheLoop) {
 }
 
 TEST_F(BuffereventThreads, WritesFromManyThreadsStayWhole) {
-  Running running;
+  LoopThread running;
   Pair pair(true);
   struct bufferevent *bev = bufferevent_socket_new(running, pair.Release(0), kOptions);
   const int kThreads = 4;
@@ -138,7 +101,7 @@ TEST_F(BuffereventThreads, LockAroundCallbacks) {
       Gate done;
     } context;
     context.unlocked = more == unlocked;
-    Running running;
+    LoopThread running;
     Pair pair;
     context.bev = bufferevent_socket_new(running, pair.Release(0), kOptions | more);
     ASSERT_NE(nullptr, context.bev);
@@ -185,7 +148,7 @@ TEST_F(BuffereventThreads, LockIsRecursive) {
 }
 
 TEST_F(BuffereventThreads, FreedFromAnotherThreadInFullFlight) {
-  Running running;
+  LoopThread running;
   for (int i = 0; i < 60; i++) {
     const int more = i % 2 ? BEV_OPT_DEFER_CALLBACKS : 0;
     Pair pair(i % 3 == 0);
@@ -212,7 +175,7 @@ TEST_F(BuffereventThreads, FreedFromAnotherThreadInFullFlight) {
 TEST_F(BuffereventThreads, TogglingWhileDataFlows) {
   // libevent 2.1.12 now and then ends up unregistered though enabled, and never reads again.
   if (kOnLibevent) GTEST_SKIP();
-  Running running;
+  LoopThread running;
   Pair pair(true);
   Reader reader;
   struct bufferevent *bev = bufferevent_socket_new(running, pair.Release(0), kOptions);

@@ -1,41 +1,11 @@
 // Read and write timeouts: they run only while the bufferevent is willing to read or write.
-#include "net/test_support.h"
+#include "net/timeouts_testing.h"
 
 namespace {
 
-const short kReadTimeout = BEV_EVENT_READING | BEV_EVENT_TIMEOUT;
-const short kWriteTimeout = BEV_EVENT_WRITING | BEV_EVENT_TIMEOUT;
-
-class BuffereventTimeout : public ::testing::TestWithParam<Kind> {
+class BuffereventTimeout : public WithTimeouts {
  protected:
-  BuffereventTimeout() : pair_(GetParam().tcp), bev_(loop_, pair_[0], GetParam().options) {}
-
-  void SetTimeouts(long read_ms, long write_ms) {
-    const struct timeval read = Ms(read_ms);
-    const struct timeval write = Ms(write_ms);
-    EXPECT_EQ(
-        0, bufferevent_set_timeouts(bev_, read_ms ? &read : nullptr, write_ms ? &write : nullptr));
-  }
-  // Lets time pass that another timer measures.
-  void Pass(long ms) {
-    bool passed = false;
-    struct event *timer = event_new(
-        loop_, -1, 0, [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; },
-        &passed);
-    const struct timeval tv = Ms(ms);
-    event_add(timer, &tv);
-    EXPECT_TRUE(loop_.RunUntil([&] { return passed; }));
-    event_free(timer);
-  }
-  void Clog() {
-    bev_.Write(std::string(8 << 20, 'x'));
-    loop_.Settle(10);
-    EXPECT_GT(bev_.output_len(), 0u);
-  }
-
-  Loop loop_;
-  Pair pair_;
-  Bev bev_;
+  void SetTimeouts(long read_ms, long write_ms) { EXPECT_EQ(0, Set(bev_, read_ms, write_ms)); }
 };
 
 INSTANTIATE_TEST_SUITE_P(All, BuffereventTimeout, ::testing::ValuesIn(kKinds), KindName);

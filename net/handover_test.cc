@@ -15,6 +15,7 @@ class Handover : public ::testing::TestWithParam<Kind> {
 INSTANTIATE_TEST_SUITE_P(All, Handover, ::testing::ValuesIn(kKinds), KindName);
 
 TEST_P(Handover, SetFdInTheTurnInWhichTheOldOneWasReported) {
+  if (OnCompletions()) GTEST_SKIP();  // The old one's bytes are received already, and go.
   Pair trigger_pair(false);
   Pair old_pair(GetParam().tcp);
   Pair new_pair(GetParam().tcp);
@@ -57,6 +58,7 @@ TEST_P(Handover, SetFdInTheTurnInWhichTheOldOneWasReported) {
 }
 
 TEST_P(Handover, SetToTheSameDescriptorAgain) {
+  if (OnCompletions()) GTEST_SKIP();  // What was received and not delivered goes.
   Pair pair(GetParam().tcp);
   Bev bev(loop_, pair[0], GetParam().options);
   bev.Enable(EV_READ);
@@ -71,7 +73,8 @@ TEST_P(Handover, SetToTheSameDescriptorAgain) {
 }
 
 TEST_P(Handover, FreedWithoutCloseThenAnotherBufferevent) {
-  for (int waiting = 0; waiting < 2; waiting++) {
+  // On completions what waits is received already, and goes.
+  for (int waiting = 0; waiting < (OnCompletions() ? 1 : 2); waiting++) {
     Pair pair(GetParam().tcp);
     {
       Bev bev(loop_, pair[0], GetParam().options);
@@ -101,6 +104,7 @@ void CountCall(evutil_socket_t, short, void *arg) {
 }
 
 TEST_P(Handover, FreedWithoutCloseThenAnEvent) {
+  if (OnCompletions()) GTEST_SKIP();  // What waits is received already, and goes.
   for (const short flags : {EV_READ | EV_PERSIST, EV_READ | EV_PERSIST | EV_ET}) {
     Pair pair(GetParam().tcp);
     {
@@ -149,7 +153,7 @@ TEST_P(Handover, NumberReusedWithinATurn) {
     pair.Send("old");
     pair.ShutdownWrite();
   }
-  ASSERT_TRUE(WaitFor(pairs[0][0], POLLIN) && WaitFor(pairs[1][0], POLLIN));
+  ASSERT_TRUE(WaitForArrival(pairs[0][0]) && WaitForArrival(pairs[1][0]));
   EXPECT_TRUE(loop_.RunUntil([&] { return winner >= 0 && !both[winner]->events.empty(); }));
   loop_.Settle();
   ASSERT_NE(nullptr, heir);
@@ -215,6 +219,7 @@ TEST_P(Handover, LevelTriggeredEventBesideADisabledBufferevent) {
 }
 
 TEST_P(Handover, LevelTriggeredEventAddedAfterTheEdge) {
+  if (OnCompletions()) GTEST_SKIP();  // There is no edge: the bytes are received.
   Pair pair(GetParam().tcp);
   Bev bev(loop_, pair[0], GetParam().options);
   bev.Enable(EV_READ);

@@ -2,43 +2,14 @@
 // fail, what was accepted arrives, and nothing leaks. libevent is not put to this.
 #include <event2/thread.h>
 
-#include <cstdlib>
-#include <memory>
-
 #include "net/test_support.h"
+#include "util/testing/counting_memory.h"
 
 namespace {
 
-long g_num_blocks;     // Live.
-long g_num_calls;      // Since Begin().
-long g_first_failing;  // 0: none.
-
-bool MustFail() {
-  return ++g_num_calls == g_first_failing;
-}
-
-void *Malloc(size_t size) {
-  if (MustFail()) return nullptr;
-  void *block = malloc(size);
-  g_num_blocks += block != nullptr;
-  return block;
-}
-
-void *Realloc(void *old, size_t size) {
-  if (MustFail()) return nullptr;
-  void *block = realloc(old, size);
-  g_num_blocks += block != nullptr && old == nullptr;
-  return block;
-}
-
-void Free(void *block) {
-  g_num_blocks -= block != nullptr;
-  free(block);
-}
-
 // From the program's start on: a block must be freed by the allocator that made it.
 const bool g_installed = [] {
-  event_set_mem_functions(Malloc, Realloc, Free);
+  CountingMemory::Install(event_set_mem_functions);
   return evthread_use_pthreads() == 0;
 }();
 
@@ -81,17 +52,15 @@ TEST(KindsMemory, NothingIsLostAndNothingLeaks) {
     for (long n = 1;; n++) {
       struct event_base *base = event_base_new();
       EXPECT_EQ(bytes, Relay(base, bytes, read_high));  // Fills what the base keeps.
-      const long num_blocks = g_num_blocks;
-      g_num_calls = 0;
-      g_first_failing = n;
+      const long num_blocks = CountingMemory::num_blocks();
+      CountingMemory::Begin(n);
       const std::string received = Relay(base, bytes, read_high);
-      const bool is_over = g_num_calls < n;
-      g_first_failing = 0;
+      CountingMemory::StopFailing();
       ASSERT_EQ(bytes, received) << "allocation " << n;
       // The pool of the base may have got fewer blocks, not more.
-      EXPECT_GE(num_blocks + 4, g_num_blocks) << "allocation " << n;
+      EXPECT_GE(num_blocks + 4, CountingMemory::num_blocks()) << "allocation " << n;
       event_base_free(base);
-      if (is_over) break;
+      if (!CountingMemory::has_failed()) break;
     }
   }
 }

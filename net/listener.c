@@ -1,17 +1,13 @@
 #include <event2/listener.h>
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
-#include <event2/event_struct.h>
 #include <event2/util.h>
 
 #include "loop/finalize.h"
-#include "loop/io_source.h"
 #include "loop/readiness.h"
-#include "util/executor.h"
-#include "util/lock.h"
+#include "net/listener_internal.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/socket.h"
@@ -22,32 +18,16 @@
 /* How long to leave the backlog alone after an error that stays. */
 #define PAUSE_USEC 100000
 
-/* Counted like a bufferevent (net/bufferevent_internal.h): the maker's reference, and one for each
- * callback that is running. */
-struct evconnlistener {
-  struct event_io_source source;
-  struct event pause; /* ends a time of not accepting */
-  struct event_callback end;
-  struct event_base *base;
-  evutil_socket_t fd;
-  evconnlistener_cb callback;
-  evconnlistener_errorcb error_callback;
-  void *arg;
-  strata_lock lock;
-  int num_refs;
-  unsigned flags; /* LEV_OPT_* */
-  bool is_enabled, is_paused;
-};
-
 static void destroy(struct event_callback *end, void *arg) {
   struct evconnlistener *listener = arg;
   (void)end;
+  strata_accepts_free(listener);
   if (listener->flags & LEV_OPT_CLOSE_ON_FREE) evutil_closesocket(listener->fd);
   strata_lock_destroy(&listener->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
   strata_free(listener);
 }
 
-static bool hold(struct evconnlistener *listener) {
+bool strata_listener_hold(struct evconnlistener *listener) {
   strata_lock_acquire(listener->lock);
   if (listener->num_refs) {
     listener->num_refs++;
@@ -57,7 +37,7 @@ static bool hold(struct evconnlistener *listener) {
   return false;
 }
 
-static void release(struct evconnlistener *listener) {
+void strata_listener_release(struct evconnlistener *listener) {
   bool is_last = --listener->num_refs == 0;
   if (is_last) {
     event_io_source_detach(&listener->source);
@@ -68,8 +48,9 @@ static void release(struct evconnlistener *listener) {
   if (is_last) event_base_finalize_callback(listener->base, &listener->end, destroy, listener);
 }
 
-static int update(struct evconnlistener *listener) {
-  bool accepts = listener->is_enabled && listener->callback && !listener->is_paused;
+int strata_listener_update(struct evconnlistener *listener) {
+  bool accepts = strata_listener_accepts(listener);
+  if (listener->uses_port) return strata_accepts_update(listener, accepts);
   if (!accepts) return event_io_source_set_want(&listener->source, 0);
   if (!event_io_source_is_attached(&listener->source) &&
       event_io_source_attach(&listener->source, listener->base, listener->fd) < 0)
@@ -81,27 +62,27 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
   struct evconnlistener *listener = arg;
   (void)fd;
   (void)what;
-  if (!hold(listener)) return;
+  if (!strata_listener_hold(listener)) return;
   listener->is_paused = false;
-  if (update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
-  release(listener);
+  if (strata_listener_update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
+  strata_listener_release(listener);
 }
 
 /* Nothing is lost: the kernel keeps the connections, and the readiness is remembered. */
-static void pause_for_a_moment(struct evconnlistener *listener) {
+void strata_listener_pause(struct evconnlistener *listener) {
   struct timeval delay = {0, PAUSE_USEC};
   if (event_add(&listener->pause, &delay) < 0) return;
   listener->is_paused = true;
-  (void)update(listener);
+  (void)strata_listener_update(listener);
 }
 
-/* Whether the kernel goes on reporting an error that stays. */
-static bool is_level_triggered(const struct evconnlistener *listener) {
-  return !(event_base_get_features(listener->base) & EV_FEATURE_ET);
+/* Whether an error that stays is reported again and again. */
+static bool is_repeated(const struct evconnlistener *listener) {
+  return listener->uses_port || !(event_base_get_features(listener->base) & EV_FEATURE_ET);
 }
 
-static void report_error(struct evconnlistener *listener, int error) {
-  if (strata_error_exhausted(error) || is_level_triggered(listener)) pause_for_a_moment(listener);
+void strata_listener_report_error(struct evconnlistener *listener, int error) {
+  if (strata_error_exhausted(error) || is_repeated(listener)) strata_listener_pause(listener);
   evconnlistener_errorcb callback = listener->error_callback;
   void *arg = listener->arg;
   if (!callback) {
@@ -114,8 +95,8 @@ static void report_error(struct evconnlistener *listener, int error) {
   strata_lock_acquire(listener->lock);
 }
 
-static void hand_over(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-                      int address_len) {
+void strata_listener_hand_over(struct evconnlistener *listener, evutil_socket_t fd,
+                               struct sockaddr *address, int address_len) {
   evconnlistener_cb callback = listener->callback;
   void *arg = listener->arg;
   strata_lock_release(listener->lock);
@@ -123,7 +104,7 @@ static void hand_over(struct evconnlistener *listener, evutil_socket_t fd, struc
   strata_lock_acquire(listener->lock);
 }
 
-static int accept_flags(const struct evconnlistener *listener) {
+int strata_listener_socket_flags(const struct evconnlistener *listener) {
   int flags = 0;
   if (!(listener->flags & LEV_OPT_LEAVE_SOCKETS_BLOCKING)) flags |= STRATA_SOCK_NONBLOCK;
   if (listener->flags & LEV_OPT_CLOSE_ON_EXEC) flags |= STRATA_SOCK_CLOEXEC;
@@ -137,9 +118,9 @@ static bool accept_one(struct evconnlistener *listener) {
   /* An unnamed AF_UNIX peer leaves most of it unset. */
   memset(&address, 0, sizeof(address));
   evutil_socket_t fd = strata_accept4(listener->fd, (struct sockaddr *)&address, &address_len,
-                                      accept_flags(listener));
+                                      strata_listener_socket_flags(listener));
   if (fd >= 0) {
-    hand_over(listener, fd, (struct sockaddr *)&address, (int)address_len);
+    strata_listener_hand_over(listener, fd, (struct sockaddr *)&address, (int)address_len);
     return true;
   }
   int error = EVUTIL_SOCKET_ERROR();
@@ -151,20 +132,27 @@ static bool accept_one(struct evconnlistener *listener) {
   /* An error that stays must not spin: it is told once for each report of the kernel, or pause. */
   event_io_source_clear_ready(&listener->source,
                               strata_error_exhausted(error) ? 0 : EV_READ | STRATA_EV_HANGUP);
-  report_error(listener, error);
+  strata_listener_report_error(listener, error);
   return false;
+}
+
+static void serve_readiness(struct evconnlistener *listener) {
+  for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+    if (!(listener->source.want & EV_READ) || !accept_one(listener)) break;
+  }
+  /* What is left in the backlog has its turn after the others. */
+  if (event_io_source_is_attached(&listener->source)) (void)strata_listener_update(listener);
 }
 
 static void serve(struct event_callback *task, void *arg) {
   struct evconnlistener *listener = arg;
   (void)task;
-  if (!hold(listener)) return;
-  for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-    if (!(listener->source.want & EV_READ) || !accept_one(listener)) break;
-  }
-  /* What is left in the backlog has its turn after the others. */
-  if (event_io_source_is_attached(&listener->source)) (void)update(listener);
-  release(listener);
+  if (!strata_listener_hold(listener)) return;
+  if (listener->uses_port)
+    strata_accepts_serve(listener);
+  else
+    serve_readiness(listener);
+  strata_listener_release(listener);
 }
 
 struct evconnlistener *evconnlistener_new(struct event_base *base, evconnlistener_cb callback,
@@ -180,6 +168,7 @@ struct evconnlistener *evconnlistener_new(struct event_base *base, evconnlistene
   listener->flags = flags;
   listener->num_refs = 1;
   listener->source.fd = -1;
+  listener->uses_port = event_base_port_features(base) != 0;
   if (flags & LEV_OPT_THREADSAFE &&
       strata_lock_init(&listener->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0) {
     strata_free(listener);
@@ -231,10 +220,11 @@ void evconnlistener_free(struct evconnlistener *listener) {
   strata_lock_acquire(listener->lock);
   listener->callback = NULL;
   listener->error_callback = NULL;
+  if (listener->uses_port) strata_accepts_end(listener);
   /* At once, though a running callback may hold the object a little longer: the caller may close
    * the descriptor now, and its number have a new owner before that. */
   event_io_source_detach(&listener->source);
-  release(listener);
+  strata_listener_release(listener);
 }
 
 static int set_enabled(struct evconnlistener *listener, bool is_enabled) {
@@ -244,7 +234,7 @@ static int set_enabled(struct evconnlistener *listener, bool is_enabled) {
     listener->is_paused = false;
     event_del_noblock(&listener->pause);
   }
-  int result = update(listener);
+  int result = strata_listener_update(listener);
   if (result < 0) listener->is_enabled = false;
   strata_lock_release(listener->lock);
   return result;
@@ -270,7 +260,8 @@ void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb ca
   strata_lock_acquire(listener->lock);
   listener->callback = callback;
   listener->arg = arg;
-  if (update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "evconnlistener_set_cb");
+  if (strata_listener_update(listener) < 0)
+    strata_log_errno(STRATA_LOG_WARN, "evconnlistener_set_cb");
   strata_lock_release(listener->lock);
 }
 

@@ -154,7 +154,7 @@ class LostReadEdge
         end_ = BEV_EVENT_READING | BEV_EVENT_ERROR;
         break;
     }
-    ASSERT_TRUE(WaitFor(pair_[0], POLLIN));
+    ASSERT_TRUE(WaitForArrival(pair_[0]));
     loop_.Settle();
   }
 
@@ -368,7 +368,7 @@ TEST_P(LostEdge, ToggledQuicklyWithoutATurnBetween) {
   bev.Enable(EV_READ);
   loop_.Settle();
   pair.Send("abc");
-  ASSERT_TRUE(WaitFor(pair[0], POLLIN));
+  ASSERT_TRUE(WaitForArrival(pair[0]));
   for (int i = 0; i < 3; i++) {
     bev.Disable(EV_READ);
     bev.Enable(EV_READ);
@@ -400,7 +400,7 @@ TEST_P(LostEdge, DisabledBetweenTheReportAndTheRead) {
   second_pair.Send("two");
   first_pair.ShutdownWrite();
   second_pair.ShutdownWrite();
-  ASSERT_TRUE(WaitFor(first_pair[0], POLLIN) && WaitFor(second_pair[0], POLLIN));
+  ASSERT_TRUE(WaitForArrival(first_pair[0]) && WaitForArrival(second_pair[0]));
   loop_.Settle();
   for (Bev *bev : both) {
     bev->on_read = nullptr;

@@ -5,11 +5,11 @@
 // libevent is not put to this: it does not stand it.
 #include <event2/listener.h>
 
-#include <cstdlib>
 #include <deque>
 #include <memory>
 
 #include "net/test_support.h"
+#include "util/testing/counting_memory.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kUnderAsan = true;  // Buffers then return every block to the allocator.
@@ -19,56 +19,9 @@ constexpr bool kUnderAsan = false;
 
 namespace {
 
-// ---- The allocator ----
-
-long g_num_blocks;     // Live.
-long g_num_calls;      // Since Begin().
-long g_first_failing;  // 0: none.
-long g_num_failing;    // In a row.
-
-bool MustFail() {
-  g_num_calls++;
-  return g_first_failing > 0 && g_num_calls >= g_first_failing &&
-         g_num_calls < g_first_failing + g_num_failing;
-}
-
-void *Malloc(size_t size) {
-  if (MustFail()) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  void *block = malloc(size);
-  if (block != nullptr) g_num_blocks++;
-  return block;
-}
-
-void *Realloc(void *old, size_t size) {
-  if (MustFail()) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  void *block = realloc(old, size);
-  if (block != nullptr && old == nullptr) g_num_blocks++;
-  return block;
-}
-
-void Free(void *block) {
-  if (block != nullptr) g_num_blocks--;
-  free(block);
-}
-
-void Begin(long first_failing, long num_failing) {
-  g_num_calls = 0;
-  g_first_failing = first_failing;
-  g_num_failing = num_failing;
-}
-void End() {
-  g_first_failing = 0;
-}
-
 // From the program's start on: a block must be freed by the allocator that made it.
 const bool g_installed = [] {
-  event_set_mem_functions(Malloc, Realloc, Free);
+  CountingMemory::Install(event_set_mem_functions);
   return true;
 }();
 
@@ -86,7 +39,7 @@ class Turns {
         tick_(event_new(
             base_, -1, EV_PERSIST, [](evutil_socket_t, short, void *) {}, nullptr)) {}
   ~Turns() {
-    End();
+    CountingMemory::StopFailing();
     event_free(tick_);
     event_base_free(base_);
   }
@@ -115,16 +68,16 @@ void Sweep(const std::function<void(struct event_base *, Turns *)> &scenario) {
   for (const long num_failing : {1L, 2L, 5L}) {
     for (long n = 0; n < 2000; n++) {
       SCOPED_TRACE(::testing::Message() << "allocation " << n << ", " << num_failing << " failing");
-      const long num_blocks = g_num_blocks;
+      const long num_blocks = CountingMemory::num_blocks();
       const int num_open = NumOpenDescriptors();
       bool was_reached;
       {
         Turns turns;
-        Begin(n, num_failing);
+        CountingMemory::Begin(n, num_failing);
         scenario(turns, &turns);
-        was_reached = g_num_calls >= n;
+        was_reached = CountingMemory::num_calls() >= n;
       }
-      ASSERT_EQ(num_blocks, g_num_blocks);
+      ASSERT_EQ(num_blocks, CountingMemory::num_blocks());
       ASSERT_EQ(num_open, NumOpenDescriptors());
       ASSERT_FALSE(::testing::Test::HasFailure());
       if (!was_reached) break;
@@ -460,8 +413,8 @@ void ExpectNoAllocations(int options, size_t message_len, bool with_timeouts, bo
   const int before = game.num_rounds;
   long num_calls = -1;
   EXPECT_TRUE(loop.RunUntil([&] {
-    if (game.num_rounds < before + 10) Begin(0, 0);
-    num_calls = g_num_calls;
+    if (game.num_rounds < before + 10) CountingMemory::Begin();
+    num_calls = CountingMemory::num_calls();
     return game.num_rounds >= before + 2000;
   }));
   EXPECT_EQ(0, num_calls);

@@ -14,6 +14,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -36,6 +37,18 @@ inline const bool kIgnoresSigpipe = signal(SIGPIPE, SIG_IGN) != SIG_ERR;
 inline bool WaitFor(evutil_socket_t fd, short conditions) {
   struct pollfd p = {fd, conditions, 0};
   return poll(&p, 1, 20000) == 1;
+}
+
+// The suite runs over a completion port. A bufferevent's receive, once launched, takes bytes from
+// its socket as they come, though reading may have been disabled since; it keeps them until they
+// are wanted, but they do not come back into the socket.
+inline bool OnCompletions() {
+  return !kOnLibevent && getenv("EVENT_COMPLETION") != nullptr;
+}
+
+// WaitFor(POLLIN) on a bufferevent's own socket, from which they may be gone already.
+inline bool WaitForArrival(evutil_socket_t fd) {
+  return OnCompletions() || WaitFor(fd, POLLIN);
 }
 
 inline struct sockaddr_in Loopback(int port = 0) {

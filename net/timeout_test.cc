@@ -3,48 +3,19 @@
 // busy machine, but never early.
 #include <memory>
 
-#include "net/test_support.h"
+#include "net/timeouts_testing.h"
 
 namespace {
 
-const short kReadTimeout = BEV_EVENT_READING | BEV_EVENT_TIMEOUT;
-const short kWriteTimeout = BEV_EVENT_WRITING | BEV_EVENT_TIMEOUT;
 const long kHourMs = 3600 * 1000;
 // Clocks that tick in milliseconds, and a loop that looks at the time once a turn.
 const long long kClockSlackUsec = 5000;
 
-class Timeout : public ::testing::TestWithParam<Kind> {
+class Timeout : public WithTimeouts {
  protected:
-  Timeout() : pair_(GetParam().tcp), bev_(loop_, pair_[0], GetParam().options) {}
-
-  static int Set(struct bufferevent *bev, long read_ms, long write_ms) {
-    const struct timeval read = Ms(read_ms);
-    const struct timeval write = Ms(write_ms);
-    return bufferevent_set_timeouts(bev, read_ms ? &read : nullptr, write_ms ? &write : nullptr);
-  }
-  // Lets the loop turn for that long.
-  void Pass(long ms) {
-    bool passed = false;
-    struct event *timer = event_new(
-        loop_, -1, 0, [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; },
-        &passed);
-    const struct timeval tv = Ms(ms);
-    event_add(timer, &tv);
-    EXPECT_TRUE(loop_.RunUntil([&] { return passed; }));
-    event_free(timer);
-  }
   bool AwaitEvents(size_t num_events) {
     return loop_.RunUntil([&] { return bev_.events.size() >= num_events; });
   }
-  void Clog(size_t len = 8 << 20) {
-    bev_.Write(std::string(len, 'x'));
-    loop_.Settle(10);
-    EXPECT_GT(bev_.output_len(), 0u);
-  }
-
-  Loop loop_;
-  Pair pair_;
-  Bev bev_;
 };
 
 INSTANTIATE_TEST_SUITE_P(All, Timeout, ::testing::ValuesIn(kKinds), KindName);
@@ -98,7 +69,7 @@ TEST_P(Timeout, DataThatWaitsBeatsTheTimeout) {
   bev_.Enable(EV_READ);
   loop_.Settle();
   pair_.Send("x");
-  ASSERT_TRUE(WaitFor(pair_[0], POLLIN));
+  ASSERT_TRUE(WaitForArrival(pair_[0]));
   const long long begin = WallUsec();
   while (WallUsec() - begin < 40000) continue;
   loop_.Settle(1);

@@ -36,6 +36,11 @@ TEST_P(Transition, MovedToAnotherBase) {
     EXPECT_EQ(-1, bufferevent_base_set(other, bev));
   }
   bev.Disable(EV_READ);
+  if (OnCompletions()) {
+    // Its receive is still in flight, in the base it was launched in.
+    EXPECT_EQ(-1, bufferevent_base_set(other, bev));
+    return;
+  }
   ASSERT_EQ(0, bufferevent_base_set(other, bev));
   EXPECT_EQ(static_cast<struct event_base *>(other), bufferevent_get_base(bev));
   pair.Send("ghi");
@@ -62,6 +67,7 @@ TEST_P(Transition, MovedToABaseWithFewerPriorities) {
 }
 
 TEST_P(Transition, MovedWithATimerArmed) {
+  if (OnCompletions()) GTEST_SKIP();  // The receive in flight keeps it in its base.
   Loop other;
   Pair pair(GetParam().tcp);
   Bev bev(loop_, pair[0], GetParam().options);
@@ -89,7 +95,7 @@ TEST_P(Transition, DescriptorWithTwoOwners) {
   EXPECT_EQ("from the second", pair.Recv());
   ASSERT_EQ(0, second.Enable(EV_READ));
   pair.Send("abc");
-  EXPECT_TRUE(loop_.RunUntil([&] { return first.received + second.received == "abc"; }));
+  EXPECT_TRUE(loop_.RunUntil([&] { return first.received.size() + second.received.size() == 3; }));
   first.Free();
   pair.Send("def");
   EXPECT_TRUE(loop_.RunUntil([&] { return second.received.find("def") != std::string::npos; }));

@@ -136,6 +136,7 @@ def strata_api_test(
 # What makes event_base_new() take another backend than the best one.
 _BACKEND_ENV = {
     "changelist": {"EVENT_EPOLL_USE_CHANGELIST": "1"},
+    "completion": {"EVENT_COMPLETION": "1"},
     "io_uring": {
         "EVENT_NOEPOLL": "1",
         "EVENT_NOPOLL": "1",
@@ -153,7 +154,8 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
 
     Args:
       name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
-      backends: of "io_uring", "poll", "select", "changelist" (epoll, with changes collected).
+      backends: of "io_uring", "poll", "select", "changelist" (epoll, with changes collected),
+        "completion" (bufferevents over the platform's port, where it has one).
       size: for all.
       tags: for all.
       **kwargs: whatever else sh_test takes (timeout, ...), for all.

@@ -1,0 +1,370 @@
+// What is particular to bufferevents and listeners over a completion port; all else is in the
+// suites that run with EVENT_COMPLETION.
+#include <event2/listener.h>
+#include <sys/resource.h>
+
+#include <memory>
+
+#include "net/test_support.h"
+
+extern "C" {
+#include "loop/completion.h"
+}
+
+namespace {
+
+class Async : public ::testing::Test {
+ protected:
+  Async() {
+    struct event_config *config = event_config_new();
+    event_config_set_flag(config, EVENT_BASE_FLAG_COMPLETION);
+    base_ = event_base_new_with_config(config);
+    event_config_free(config);
+    if (event_base_port_features(base_) == 0) event_base_free(std::exchange(base_, nullptr));
+  }
+  void SetUp() override {
+    if (base_ == nullptr) GTEST_SKIP() << "this system has no completion port";
+  }
+  ~Async() override { FreeBase(); }
+  void FreeBase() {
+    if (base_ != nullptr) event_base_free(std::exchange(base_, nullptr));
+  }
+  void Settle(int turns = 5) {
+    for (int i = 0; i < turns; i++) event_base_loop(base_, kLook);
+  }
+  bool RunUntil(const std::function<bool()> &done) {
+    const long long begin = WallUsec();
+    while (!done() && WallUsec() - begin < 20000000) event_base_loop(base_, kLook);
+    return done();
+  }
+
+  static constexpr int kLook = EVLOOP_ONCE | EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY;
+  struct event_base *base_;
+};
+
+TEST_F(Async, ReceiveOfADisabledOneKeepsNoLoopGoing) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Enable(EV_READ);
+  Settle();
+  bev.Disable(EV_READ);
+  EXPECT_EQ(1, event_base_dispatch(base_));
+}
+
+TEST_F(Async, BytesAndTheEndWaitInOrderWhileDisabled) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Enable(EV_READ);
+  Settle();
+  bev.Disable(EV_READ);
+  pair.Send("abc");
+  Settle();
+  pair.Send("def");
+  pair.ShutdownWrite();
+  Settle();
+  EXPECT_EQ("", bev.received);
+  EXPECT_EQ(0u, bev.input_len());
+  EXPECT_TRUE(bev.events.empty());
+  bev.Enable(EV_READ);
+  EXPECT_TRUE(RunUntil([&] { return !bev.events.empty(); }));
+  EXPECT_EQ("abcdef", bev.received);
+  EXPECT_EQ(std::vector<short>{kEof}, bev.events);
+}
+
+TEST_F(Async, WatermarkGetsItsShareOfWhatWasReceived) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Enable(EV_READ);
+  Settle();
+  bev.StopTaking();
+  bev.Watermark(EV_READ, 0, 1000);
+  const std::string bytes = Pattern(12000);
+  pair.Send(bytes);
+  Settle();
+  EXPECT_EQ(1000u, bev.input_len());
+  EXPECT_TRUE(RunUntil([&] {
+    EXPECT_LE(bev.input_len(), 1000u);
+    bev.Take();
+    return bev.received.size() == bytes.size();
+  }));
+  EXPECT_EQ(bytes, bev.received);
+}
+
+// Received memory is the port's; it outlives the base.
+TEST_F(Async, InputOutlivesTheBase) {
+  Pair pair;
+  const std::string bytes = Pattern(10000);
+  struct evbuffer *kept = evbuffer_new();
+  {
+    Bev bev(base_, pair[0]);
+    bev.StopTaking();
+    bev.Enable(EV_READ);
+    pair.Send(bytes);
+    EXPECT_TRUE(RunUntil([&] { return bev.input_len() == bytes.size(); }));
+    evbuffer_add_buffer(kept, bev.input());
+  }
+  FreeBase();
+  std::string got(bytes.size(), '\0');
+  EXPECT_EQ(static_cast<int>(bytes.size()), evbuffer_remove(kept, &got[0], got.size()));
+  EXPECT_EQ(bytes, got);
+  evbuffer_free(kept);
+}
+
+// More than the port's memory at once.
+TEST_F(Async, InputThatNobodyTakes) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.StopTaking();
+  bev.Enable(EV_READ);
+  const std::string bytes = Pattern(4 << 20);
+  size_t sent_len = 0;
+  EXPECT_TRUE(RunUntil([&] {
+    sent_len += pair.Send(bytes.substr(sent_len, 100000));
+    return bev.input_len() == bytes.size();
+  }));
+  bev.Take();
+  EXPECT_TRUE(bytes == bev.received);
+}
+
+TEST_F(Async, OutputStaysWhereItIsWhileItIsSent) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  std::string expected;
+  std::string got;
+  for (int i = 0; i < 200; i++) {
+    const std::string piece = Pattern(20000, static_cast<unsigned>(i));
+    bev.Write(piece);
+    expected += piece;
+    Settle(1);
+    evbuffer_pullup(bev.output(), -1);
+    if (i % 3 == 0) got += pair.Recv(30000);
+  }
+  EXPECT_EQ(-1, evbuffer_drain(bev.output(), 1));
+  EXPECT_TRUE(RunUntil([&] {
+    got += pair.Recv();
+    return got.size() >= expected.size();
+  }));
+  EXPECT_TRUE(expected == got);
+  EXPECT_TRUE(RunUntil([&] { return bev.output_len() == 0; }));
+}
+
+TEST_F(Async, FilesAreSent) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  const std::string bytes = Pattern(100000);
+  FILE *file = tmpfile();
+  ASSERT_EQ(bytes.size(), fwrite(bytes.data(), 1, bytes.size(), file));
+  fflush(file);
+  bev.Write("before");
+  EXPECT_EQ(0, evbuffer_add_file(bev.output(), dup(fileno(file)), 0,
+                                 static_cast<ev_off_t>(bytes.size())));
+  bev.Write("after");
+  fclose(file);
+  std::string got;
+  EXPECT_TRUE(RunUntil([&] {
+    got += pair.Recv();
+    return got.size() >= bytes.size() + 11;
+  }));
+  EXPECT_TRUE("before" + bytes + "after" == got);
+}
+
+TEST_F(Async, NothingIsSentOnceWritingIsDisabled) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Write("abc");
+  bev.Disable(EV_WRITE);
+  Settle();
+  EXPECT_EQ("", pair.Recv());
+  EXPECT_EQ(3u, bev.output_len());
+  bev.Enable(EV_WRITE);
+  EXPECT_TRUE(RunUntil([&] { return bev.output_len() == 0; }));
+  EXPECT_EQ("abc", pair.Recv());
+}
+
+TEST_F(Async, FreedWithBothInFlight) {
+  Pair pair;
+  const evutil_socket_t number = pair[0];
+  {
+    Bev bev(base_, pair.Release(0), BEV_OPT_CLOSE_ON_FREE);
+    bev.Enable(EV_READ);
+    bev.Write(Pattern(4 << 20));
+    Settle();
+    EXPECT_GT(bev.output_len(), 0u);
+  }
+  Settle();
+  EXPECT_EQ(-1, fcntl(number, F_GETFD));
+}
+
+TEST_F(Async, BaseFreedWithBothInFlight) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Enable(EV_READ);
+  bev.Write(Pattern(4 << 20));
+  Settle();
+  pair.Send("abc");
+  bev.Free();
+  FreeBase();
+}
+
+TEST_F(Async, ReplacedWithBothInFlight) {
+  Pair pair, fresh;
+  Bev bev(base_, pair.Release(0));
+  bev.Enable(EV_READ);
+  const std::string bytes = Pattern(4 << 20);
+  bev.Write(bytes);
+  Settle();
+  const size_t left_len = bev.output_len();
+  EXPECT_EQ(0, bufferevent_replacefd(bev, fresh[0]));
+  fresh.Send("abc");
+  EXPECT_TRUE(RunUntil([&] { return bev.received == "abc"; }));
+  std::string got;
+  EXPECT_TRUE(RunUntil([&] {
+    got += fresh.Recv();
+    return bev.output_len() == 0;
+  }));
+  got += fresh.Recv();
+  EXPECT_LE(got.size(), left_len);
+  EXPECT_TRUE(bytes.substr(bytes.size() - got.size()) == got);
+  const std::string before = pair.Recv(bytes.size());
+  EXPECT_TRUE(bytes.substr(0, bytes.size() - got.size()) == before);
+}
+
+TEST_F(Async, BasesOfTheOtherKindAreRefused) {
+  struct event_config *config = event_config_new();
+  event_config_set_flag(config, EVENT_BASE_FLAG_IGNORE_ENV);
+  struct event_base *plain = event_base_new_with_config(config);
+  event_config_free(config);
+  Pair pair;
+  Bev async(base_, pair[0]), ready(plain, -1);
+  EXPECT_EQ(-1, bufferevent_base_set(plain, async));
+  EXPECT_EQ(-1, bufferevent_base_set(base_, ready));
+  ready.Free();
+  event_base_free(plain);
+}
+
+TEST_F(Async, PipesAreReadAsTheyAreElsewhere) {
+  int fds[2];
+  ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+  Bev bev(base_, fds[0], BEV_OPT_CLOSE_ON_FREE);
+  bev.Enable(EV_READ);
+  EXPECT_EQ(3, write(fds[1], "abc", 3));
+  EXPECT_TRUE(RunUntil([&] { return bev.received == "abc"; }));
+  close(fds[1]);
+}
+
+TEST_F(Async, InputCallbackThatTakesTheSocketAway) {
+  Pair pair;
+  Bev bev(base_, pair[0]);
+  bev.Enable(EV_READ);
+  evbuffer_add_cb(
+      bev.input(),
+      [](struct evbuffer *, const struct evbuffer_cb_info *info, void *arg) {
+        if (info->n_added) bufferevent_setfd(static_cast<struct bufferevent *>(arg), -1);
+      },
+      bev.get());
+  pair.Send(Pattern(10000));
+  EXPECT_TRUE(RunUntil([&] { return bev.received.size() == 10000; }));
+  Settle();
+}
+
+// ---- The listener ----
+
+struct Accepted {
+  std::vector<evutil_socket_t> fds;
+  int errors = 0;
+  ~Accepted() {
+    for (const evutil_socket_t fd : fds) evutil_closesocket(fd);
+  }
+  static void OnAccept(struct evconnlistener *, evutil_socket_t fd, struct sockaddr *, int,
+                       void *arg) {
+    static_cast<Accepted *>(arg)->fds.push_back(fd);
+  }
+  static void OnError(struct evconnlistener *, void *arg) {
+    static_cast<Accepted *>(arg)->errors++;
+  }
+};
+
+class AsyncListener : public Async {
+ protected:
+  struct evconnlistener *New(unsigned flags) {
+    return evconnlistener_new(base_, Accepted::OnAccept, &accepted_, flags, 0, fd_);
+  }
+  void Connect(int num) {
+    for (int i = 0; i < num; i++) clients_.push_back(ConnectTo(AddressOf(fd_)));
+  }
+  ~AsyncListener() override {
+    for (const evutil_socket_t fd : clients_) evutil_closesocket(fd);
+  }
+  evutil_socket_t fd_ = Listen();
+  std::vector<evutil_socket_t> clients_;
+  Accepted accepted_;
+};
+
+TEST_F(AsyncListener, KeepsTheLoopGoingWhileItIsEnabled) {
+  struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);
+  Settle();
+  EXPECT_EQ(0, event_base_loop(base_, EVLOOP_NONBLOCK));
+  evconnlistener_disable(listener);
+  EXPECT_EQ(1, event_base_dispatch(base_));
+  evconnlistener_free(listener);
+}
+
+TEST_F(AsyncListener, ARushIsAcceptedCompletely) {
+  struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);
+  for (int round = 0; round < 3; round++) {
+    Connect(100);
+    EXPECT_TRUE(RunUntil([&] { return accepted_.fds.size() == clients_.size(); }));
+  }
+  evconnlistener_free(listener);
+}
+
+TEST_F(AsyncListener, ConnectionsWaitWhileItIsDisabled) {
+  struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);
+  Connect(20);
+  EXPECT_TRUE(RunUntil([&] { return accepted_.fds.size() == 20; }));
+  Connect(20);
+  evconnlistener_disable(listener);
+  Settle();
+  EXPECT_EQ(20u, accepted_.fds.size());
+  evconnlistener_enable(listener);
+  EXPECT_TRUE(RunUntil([&] { return accepted_.fds.size() == 40; }));
+  // What came in the turn in which it was freed is closed: no leak, and no call.
+  Connect(5);
+  evconnlistener_free(listener);
+  Settle();
+  EXPECT_EQ(40u, accepted_.fds.size());
+}
+
+TEST_F(AsyncListener, FlagsOfConnections) {
+  for (const unsigned flags : {0u, LEV_OPT_CLOSE_ON_EXEC, LEV_OPT_LEAVE_SOCKETS_BLOCKING,
+                               LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_LEAVE_SOCKETS_BLOCKING}) {
+    struct evconnlistener *listener = New(flags);
+    const size_t before = accepted_.fds.size();
+    Connect(1);
+    EXPECT_TRUE(RunUntil([&] { return accepted_.fds.size() > before; }));
+    const evutil_socket_t fd = accepted_.fds.back();
+    EXPECT_EQ(!(flags & LEV_OPT_LEAVE_SOCKETS_BLOCKING), !!(fcntl(fd, F_GETFL) & O_NONBLOCK));
+    EXPECT_EQ(!!(flags & LEV_OPT_CLOSE_ON_EXEC), !!(fcntl(fd, F_GETFD) & FD_CLOEXEC));
+    evconnlistener_free(listener);
+    Settle();
+  }
+  evutil_closesocket(fd_);
+}
+
+TEST_F(AsyncListener, PausesWithoutDescriptors) {
+  struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);
+  evconnlistener_set_error_cb(listener, Accepted::OnError);
+  Settle();
+  Connect(10);
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  struct rlimit none = {static_cast<rlim_t>(clients_.back()) + 1, limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &none);
+  EXPECT_TRUE(RunUntil([&] { return accepted_.errors > 0; }));
+  Settle(50);
+  EXPECT_LE(accepted_.errors, 3);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  EXPECT_TRUE(RunUntil([&] { return accepted_.fds.size() == 10; }));
+  evconnlistener_free(listener);
+}
+}  // namespace
