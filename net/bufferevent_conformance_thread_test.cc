@@ -33,7 +33,7 @@ class ConformanceThread : public Conformance {
     thread_ = std::thread([this] { event_base_dispatch(loop_); });
   }
   void Stop() {
-    event_base_loopbreak(loop_);
+    event_base_loopexit(loop_, nullptr);  // also when it has not begun yet
     thread_.join();
   }
   template <typename Done>
