@@ -71,7 +71,11 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
 /* Nothing is lost: the kernel keeps the connections, and the readiness is remembered. */
 void strata_listener_pause(struct evconnlistener *listener) {
   struct timeval delay = {0, PAUSE_USEC};
-  if (event_add(&listener->pause, &delay) < 0) return;
+  if (event_add(&listener->pause, &delay) < 0) {
+    /* No memory for a timer: the next connection makes the kernel report again. */
+    event_io_source_clear_ready(&listener->source, EV_READ);
+    return;
+  }
   listener->is_paused = true;
   (void)strata_listener_update(listener);
 }
