@@ -236,7 +236,7 @@ def strata_fault_tests(
                     _BACKEND_ENV[backend] if backend else {},
                     STRATA_FAULTS = _FAULT_PLANS[fault],
                 ),
-                tags = tags,
+                tags = tags + ["faults"],
                 **kwargs
             )
 
