@@ -91,17 +91,6 @@ static int arm(struct io_uring_state *state, evutil_socket_t fd) {
   return 0;
 }
 
-static int arm_all(struct io_uring_state *state) {
-  while (state->first_unarmed >= 0) {
-    evutil_socket_t fd = state->first_unarmed;
-    struct poll_slot *slot = &state->slots[fd];
-    if (slot->mask && !slot->is_armed && arm(state, fd) < 0) return -1;
-    state->first_unarmed = slot->next_unarmed;
-    slot->is_unarmed = false;
-  }
-  return 0;
-}
-
 int strata_io_uring_submit(struct io_uring_state *state) {
   strata_uring_publish(&state->ring);
   return state->is_waiting ? 0 : strata_uring_enter(&state->ring, false, 0);
@@ -128,6 +117,18 @@ static int disarm(struct io_uring_state *state, evutil_socket_t fd) {
   return 0;
 }
 
+static int arm_all(struct io_uring_state *state) {
+  while (state->first_unarmed >= 0) {
+    evutil_socket_t fd = state->first_unarmed;
+    struct poll_slot *slot = &state->slots[fd];
+    if (!slot->mask && disarm(state, fd) < 0) return -1;
+    if (slot->mask && !slot->is_armed && arm(state, fd) < 0) return -1;
+    state->first_unarmed = slot->next_unarmed;
+    slot->is_unarmed = false;
+  }
+  return 0;
+}
+
 /* The kernel would tell only when it is asked to poll: event_add() owes it to its caller. */
 static int check_pollable(evutil_socket_t fd) {
   struct stat status;
@@ -143,7 +144,8 @@ static int io_uring_change(void *opaque, const struct event_readiness_change *ch
   if (!change->new_mask) {
     if (fd >= state->num_slots) return 0;
     state->slots[fd].mask = 0;
-    return disarm(state, fd);
+    if (disarm(state, fd) < 0) arm_later(state, fd); /* the next wait does it */
+    return 0;
   }
   if (!change->old_mask && check_pollable(fd) < 0) return -1;
   if (fd >= state->num_slots && grow(state, fd) < 0) return -1;
@@ -205,6 +207,8 @@ static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
   int error = errno;
   sink->lock(sink);
   state->is_waiting = false;
+  /* What others asked for meanwhile: there may be no next wait. */
+  if (strata_uring_has_published(&state->ring)) (void)strata_uring_enter(&state->ring, false, 0);
   report_all(state, sink);
   errno = error;
   return result;

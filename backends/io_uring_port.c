@@ -14,7 +14,7 @@ _Static_assert(sizeof(struct event_span) == sizeof(struct iovec) &&
 /* What the port keeps in an operation. */
 struct operation_state {
   struct msghdr message;
-  struct event_received *own_memory; /* in place of the pool's, which was in use up */
+  struct event_received *own_memory; /* instead of the pool's: none is left */
   bool is_cancelled;
   bool is_collected;  /* among those that the next wait looks at */
   bool is_submitted;  /* the kernel has it */
@@ -156,7 +156,10 @@ static void fill_in(struct io_uring_sqe *sqe, struct event_operation *operation)
 static int provide_memory(struct io_uring_state *state, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
   if (own->own_memory) return 0;
-  if (!state->pool) state->pool = strata_received_pool_new(&state->ring);
+  if (!state->pool && !state->has_no_pool) {
+    state->pool = strata_received_pool_new(&state->ring);
+    state->has_no_pool = !state->pool && errno != ENOMEM;
+  }
   if (state->pool) return 0;
   own->own_memory = strata_received_new(STRATA_RECEIVED_LEN);
   return own->own_memory ? 0 : -1;

@@ -24,6 +24,7 @@ struct io_uring_state {
   int first_unarmed; /* -1: none */
 
   struct event_operation *first_launched, **last_launched; /* not yet prepared */
+  bool has_no_pool;                                        /* the kernel refused to have one */
   struct received_pool *pool;                              /* NULL until bytes have to go there */
 };
 

@@ -72,7 +72,6 @@ int strata_uring_open(struct uring *ring, unsigned num_sqes) {
   struct io_uring_params params;
   ring->fd = setup(num_sqes, &params);
   if (ring->fd < 0) return -1;
-  ring->features = params.features;
   int error = ENOSYS;
   if ((params.features & NEEDED_FEATURES) == NEEDED_FEATURES) {
     if (map(ring, &params) == 0) {
@@ -114,6 +113,10 @@ struct io_uring_sqe *strata_uring_get_sqe(struct uring *ring) {
 
 void strata_uring_publish(struct uring *ring) {
   store_release(ring->sq_tail, ring->next_sqe);
+}
+
+bool strata_uring_has_published(const struct uring *ring) {
+  return load_acquire(ring->sq_tail) != load_acquire(ring->sq_head);
 }
 
 /* Completions that are ready, but not in the ring yet. */

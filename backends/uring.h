@@ -11,7 +11,6 @@
  * side belongs to one thread at a time. */
 struct uring {
   int fd;
-  unsigned features; /* IORING_FEAT_* */
 
   unsigned *sq_head, *sq_tail, *sq_flags;
   unsigned sq_mask, num_sqes;
@@ -38,6 +37,9 @@ struct io_uring_sqe *strata_uring_get_sqe(struct uring *ring);
 /* The submissions so far are complete: from now on any thread's strata_uring_enter() hands them
  * over. */
 void strata_uring_publish(struct uring *ring);
+
+/* Whether something was published that the kernel does not have yet. */
+bool strata_uring_has_published(const struct uring *ring);
 
 /* Hands over what was published. With `wait`, also waits for a completion: for at most timeout_ns,
  * or without limit when that is below 0. 0 also when a signal or the time ended the wait; -1 with

@@ -108,7 +108,7 @@ void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool) {
 
 int evbuffer_is_plain(const struct evbuffer *buf) {
   return !buf->callbacks && !buf->deferred && !buf->lock && !buf->flags && !buf->front_frozen &&
-         !buf->back_frozen && buf->num_refs == 1;
+         !buf->back_frozen && buf->num_refs == 1 && buf->max_read_len == DEFAULT_MAX_READ_LEN;
 }
 
 void evbuffer_tell_parent(struct evbuffer *buf) {

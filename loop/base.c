@@ -87,7 +87,7 @@ static int choose_backend(struct event_base *base, const struct event_config *co
                           const struct event_readiness_ops *const *backends) {
   if (base->config_flags & EVENT_BASE_FLAG_COMPLETION) {
     if (take_backend(base, config, backends, true)) return 0;
-    strata_log(STRATA_LOG_DEBUG, "event_base_new: no completion port is available");
+    strata_log_debug("event_base_new: no completion port is available");
   }
   if (take_backend(base, config, backends, false)) return 0;
   strata_log(STRATA_LOG_WARN, "event_base_new: no method of waiting for events is available");

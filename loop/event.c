@@ -52,11 +52,6 @@ int event_assign(struct event *event, struct event_base *base, evutil_socket_t f
   return 0;
 }
 
-void event_make_internal(struct event *event) {
-  event->ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
-  event->ev_evcallback.evcb_pri = 0;
-}
-
 void event_set(struct event *event, evutil_socket_t fd, short events, event_callback_fn callback,
                void *arg) {
   int result = event_assign(event, event_current_base, fd, events, callback, arg);

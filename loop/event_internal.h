@@ -23,9 +23,6 @@ enum event_del_blocking {
 int event_add_locked(struct event *event, const struct timeval *timeout);
 int event_del_locked(struct event *event, enum event_del_blocking blocking);
 
-/* For the loop's own events: they run first, keep no loop alive and count nowhere. */
-void event_make_internal(struct event *event);
-
 /* Adds to the base's count of added events, once for each list that an event is in. */
 static inline void event_count_added(struct event *event, int by) {
   if (!(event->ev_evcallback.evcb_flags & EVLIST_INTERNAL))

@@ -281,7 +281,7 @@ static void on_input_changed(struct evbuffer *input, const struct evbuffer_cb_in
     bufferevent_suspend_read(bev, BEV_SUSPEND_WATERMARK);
   else if (bev->read_suspended & BEV_SUSPEND_WATERMARK)
     bufferevent_resume_read(bev, BEV_SUSPEND_WATERMARK);
-  else if (bev->bev.be_ops->moves_at_once && info && info->n_deleted)
+  else if (bev->bev.be_ops->moves_at_once && (!info || info->n_deleted))
     bufferevent_update(bev); /* a filter may have waited for more room */
 }
 
@@ -481,14 +481,15 @@ static int set_base(struct bufferevent_private *bev, struct event_base *base) {
   /* The kind goes with the base. */
   if (event_base_port_features(base) != event_base_port_features(bev->bev.ev_base)) return -1;
   if (pending->read || pending->write || pending->events || pending->timeouts) return -1;
+  struct rate_limit_move move;
   event_io_source_detach(&bev->source);
   bufferevent_stop_inactivity(bev);
   if (event_base_set(base, &bev->bev.ev_read) < 0) return -1;
   if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
-  struct event_base *old_base = bev->bev.ev_base;
+  bufferevent_rate_limit_leave_base(bev, &move);
   bev->bev.ev_base = base;
   use_priority(bev, event_base_get_npriorities(base) / 2);
-  if (bev->rate_limit) bufferevent_rate_limit_change_base(bev, old_base);
+  bufferevent_rate_limit_enter_base(bev, &move);
   return 0;
 }
 

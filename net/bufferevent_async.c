@@ -63,7 +63,6 @@ static void drop_kept(struct bufferevent_async *async) {
 
 /* --- Operations --- */
 
-/* The end of the base is no failure: its operations come back cancelled, and nobody asks again. */
 static int launch(struct bufferevent_async *async, struct transfer *transfer) {
   struct event_operation *operation = &transfer->operation;
   operation->fd = bufferevent_fd(&async->priv);
@@ -371,6 +370,8 @@ static int async_update(struct bufferevent_private *bev) {
   short begun = want & ~async->want;
   set_want(async, want);
   if (async->priv.is_freed) return 0;
+  /* The end of the base is no failure: its operations come back cancelled, and nobody asks again.
+   */
   if (launch_wanted(async) < 0 && errno != ECANCELED) return -1;
   if (want) schedule_what_waits(async);
   if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;

@@ -225,6 +225,12 @@ static void on_underlying_write(struct bufferevent *underlying, void *arg) {
   bufferevent_release(&filter->bev);
 }
 
+/* What the function left below for want of room comes before the end, whatever the watermark. */
+static void pass_last_bytes(struct bufferevent_filter *filter) {
+  bool has_processed = run_input(filter, BEV_FLUSH);
+  tell_input(filter, has_processed, 0);
+}
+
 static void on_underlying_event(struct bufferevent *underlying, short what, void *arg) {
   struct bufferevent_filter *filter = arg;
   int error = EVUTIL_SOCKET_ERROR();
@@ -234,6 +240,7 @@ static void on_underlying_event(struct bufferevent *underlying, short what, void
     filter->held_events |= what;
     filter->held_error = error;
   } else {
+    if (filter->wants_room && what & BEV_EVENT_READING) pass_last_bytes(filter);
     EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_run_eventcb(&filter->bev, what, 0);
   }
@@ -251,7 +258,10 @@ static void retry_input(struct bufferevent_filter *filter) {
   bool has_more_room =
       filter->wants_room && bufferevent_read_room(&filter->bev) > filter->refused_room;
   if (!filter->is_stalled && !has_more_room) return;
-  if (!goes_on_reading(filter, BEV_NORMAL) || filter->is_filtering_input) return;
+  /* Not whether there are bytes below: somebody may have taken them. */
+  if (!bufferevent_is_active(&filter->bev, EV_READ) || !has_room(filter, BEV_NORMAL) ||
+      filter->is_filtering_input)
+    return;
   filter->wants_room = false;
   bufferevent_schedule_work(&filter->bev);
 }
@@ -306,6 +316,7 @@ static void filter_destroy(struct bufferevent_private *bev) {
 }
 
 static int filter_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  if (!is_linked(filter_of(bev))) return -1;
   filter_of(bev)->held_events = 0; /* they were another socket's */
   return bufferevent_setfd(&filter_of(bev)->underlying->bev, fd);
 }

@@ -64,7 +64,10 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
   (void)what;
   if (!strata_listener_hold(listener)) return;
   listener->is_paused = false;
-  if (strata_listener_update(listener) < 0) strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
+  if (strata_listener_update(listener) < 0) {
+    strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
+    strata_listener_pause(listener);
+  }
   strata_listener_release(listener);
 }
 
@@ -72,7 +75,7 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
 void strata_listener_pause(struct evconnlistener *listener) {
   struct timeval delay = {0, PAUSE_USEC};
   if (event_add(&listener->pause, &delay) < 0) {
-    /* No memory for a timer: the next connection makes the kernel report again. */
+    /* No memory for a timer: where there are edges, the next connection is reported again. */
     event_io_source_clear_ready(&listener->source, EV_READ);
     return;
   }

@@ -184,16 +184,28 @@ static void take_out_of_base(struct bufferevent_rate_limit *limit, struct event_
 void bufferevent_rate_limit_detach(struct bufferevent_private *bev) {
   struct bufferevent_rate_limit *limit = bev->rate_limit;
   if (limit->group) bufferevent_rate_limit_group_leave(limit);
+  limit->cfg = NULL; /* the user's, who may free it now */
   take_out_of_base(limit, bev->bev.ev_base);
 }
 
-void bufferevent_rate_limit_change_base(struct bufferevent_private *bev,
-                                        struct event_base *old_base) {
+void bufferevent_rate_limit_leave_base(struct bufferevent_private *bev,
+                                       struct rate_limit_move *out_move) {
   struct bufferevent_rate_limit *limit = bev->rate_limit;
-  take_out_of_base(limit, old_base);
+  if (!limit) return;
+  out_move->old_base = bev->bev.ev_base;
+  out_move->group = limit->group;
+  if (limit->group) bufferevent_rate_limit_group_leave(limit);
+  take_out_of_base(limit, out_move->old_base);
+}
+
+void bufferevent_rate_limit_enter_base(struct bufferevent_private *bev,
+                                       const struct rate_limit_move *move) {
+  struct bufferevent_rate_limit *limit = bev->rate_limit;
+  if (!limit) return;
   limit->bucket.since_ns +=
-      event_base_loop_time_ns(bev->bev.ev_base) - event_base_loop_time_ns(old_base);
+      event_base_loop_time_ns(bev->bev.ev_base) - event_base_loop_time_ns(move->old_base);
   set_up_in_base(limit);
+  if (move->group) bufferevent_rate_limit_group_join(limit, move->group);
   bufferevent_update(bev);
 }
 

@@ -75,9 +75,18 @@ void bufferevent_rate_limit_charge(struct bufferevent_private *bev, short direct
 void bufferevent_rate_limit_settle(struct bufferevent_private *bev, short direction);
 /* Leaves the group, and takes timer and task out of the base. */
 void bufferevent_rate_limit_detach(struct bufferevent_private *bev);
-/* The bufferevent has moved to another base. */
-void bufferevent_rate_limit_change_base(struct bufferevent_private *bev,
-                                        struct event_base *old_base);
+
+/* What moving to another base has to remember. */
+struct rate_limit_move {
+  struct event_base *old_base;
+  struct bufferevent_rate_limit_group *group;
+};
+/* Before and after the bufferevent gets another base. A group calls its members in their bases, so
+ * it does not have the member meanwhile. */
+void bufferevent_rate_limit_leave_base(struct bufferevent_private *bev,
+                                       struct rate_limit_move *out_move);
+void bufferevent_rate_limit_enter_base(struct bufferevent_private *bev,
+                                       const struct rate_limit_move *move);
 /* Frees it. Nothing else uses the bufferevent any more. */
 void bufferevent_rate_limit_destroy(struct bufferevent_private *bev);
 

@@ -45,7 +45,10 @@ static int enable(struct bufferevent_private *bev, int num_owners) {
   if (peer && peer->num_refs > 1) return -1;
   if (strata_lock_init(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE) < 0) return -1;
   lock_buffers(bev);
-  return peer ? bufferevent_share_lock(peer, bev) : 0;
+  if (!peer || bufferevent_share_lock(peer, bev) == 0) return 0;
+  strata_lock_destroy(&bev->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
+  lock_buffers(bev);
+  return -1;
 }
 
 int bufferevent_enable_locking(struct bufferevent_private *bev) {

@@ -103,9 +103,16 @@ static void forget(struct bufferevent_private *bev) {
 }
 
 int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) {
+  evutil_socket_t old_fd = bufferevent_fd(bev);
   forget(bev);
   bufferevent_store_fd(bev, fd);
-  return bev->bev.be_ops->update(bev);
+  if (bev->bev.be_ops->update(bev) == 0) return 0;
+  int error = EVUTIL_SOCKET_ERROR();
+  forget(bev);
+  bufferevent_store_fd(bev, old_fd);
+  bufferevent_update(bev);
+  EVUTIL_SET_SOCKET_ERROR(error);
+  return -1;
 }
 
 static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect_state state) {
