@@ -54,6 +54,7 @@ TEST_P(BuffereventFilterLifetime, OutlivesAnUnderlyingThatIsFreed) {
   loop_.Settle();
   EXPECT_EQ(1u, filter->output_len());
   EXPECT_EQ(0, bufferevent_flush(*filter, EV_READ | EV_WRITE, BEV_FINISHED));
+  EXPECT_EQ(-1, bufferevent_setfd(*filter, 0));
   filter->Free();
   loop_.Settle();
   EXPECT_EQ(1, context_.num_freed);

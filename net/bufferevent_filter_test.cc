@@ -177,6 +177,43 @@ TEST_P(BuffereventFilter, BytesReadBeforeTheFilterWasMade) {
   EXPECT_TRUE(loop_.RunUntil([&] { return filter->received == "AB"; }));
 }
 
+// As with STARTTLS: what was read too far is taken by hand before the filter reads.
+TEST_P(BuffereventFilter, BytesTakenFromBelowBeforeItReads) {
+  bufferevent_enable(below_, EV_READ);
+  peer_->Write("xxxx");
+  ASSERT_TRUE(loop_.RunUntil([&] { return BelowInputLen() == 4; }));
+  auto filter = Coded();
+  evbuffer_drain(bufferevent_get_input(below_), 4);
+  filter->Enable(EV_READ);
+  loop_.Settle();
+  peer_->Write("4142");
+  EXPECT_TRUE(loop_.RunUntil([&] { return filter->received == "AB"; }));
+}
+
+// The input function asks for a whole record's room.
+enum bufferevent_filter_result TakeRecord(struct evbuffer *src, struct evbuffer *dst,
+                                          ev_ssize_t limit, enum bufferevent_flush_mode, void *) {
+  const size_t kRecordLen = 50;
+  if (evbuffer_get_length(src) < kRecordLen) return BEV_NEED_MORE;
+  if (limit >= 0 && limit < static_cast<ev_ssize_t>(kRecordLen)) return BEV_NEED_MORE;
+  evbuffer_remove_buffer(src, dst, kRecordLen);
+  return BEV_OK;
+}
+
+TEST_P(BuffereventFilter, MoreRoomIsNoticed) {
+  if (kOnLibevent) GTEST_SKIP() << "waits for more bytes";
+  auto filter = Over(below_, TakeRecord, nullptr, &context_);
+  filter->StopTaking();
+  filter->Watermark(EV_READ, 0, 90);
+  filter->Enable(EV_READ);
+  peer_->Write(std::string(100, 'r'));
+  ASSERT_TRUE(loop_.RunUntil([&] { return filter->input_len() == 50 && BelowInputLen() == 50; }));
+  loop_.Settle();
+  EXPECT_EQ(50u, filter->input_len());
+  filter->Watermark(EV_READ, 0, 1000);
+  EXPECT_TRUE(loop_.RunUntil([&] { return filter->input_len() == 100; }));
+}
+
 // ---- What functions return, and flushing ----
 
 TEST_P(BuffereventFilter, NeedMoreWaitsForMore) {

@@ -56,6 +56,31 @@ TEST_F(Rate, ConfigurationsThatMakeNoSense) {
   }
 }
 
+TEST_F(Rate, ConfigurationFreedWithTheBuffereventInItsCallback) {
+  struct Context {
+    struct ev_token_bucket_cfg *cfg;
+    bool is_done = false;
+  } context = {NewCfg(100, 100, 100, 100, 10)};
+  Pair pair;
+  struct bufferevent *bev = bufferevent_socket_new(loop_, pair.Release(0), BEV_OPT_CLOSE_ON_FREE);
+  bufferevent_setcb(
+      bev,
+      [](struct bufferevent *self, void *arg) {
+        Context *own = static_cast<Context *>(arg);
+        bufferevent_free(self);
+        // libevent looks at it once more.
+        if (!kOnLibevent) ev_token_bucket_cfg_free(own->cfg);
+        own->is_done = true;
+      },
+      nullptr, nullptr, &context);
+  ASSERT_EQ(0, bufferevent_set_rate_limit(bev, context.cfg));
+  bufferevent_enable(bev, EV_READ);
+  pair.Send("abc");
+  EXPECT_TRUE(loop_.RunUntil([&] { return context.is_done; }));
+  loop_.Settle();
+  if (kOnLibevent) ev_token_bucket_cfg_free(context.cfg);
+}
+
 TEST_F(Rate, NoLimit) {
   Bev bev(loop_, -1);
   EXPECT_EQ(EV_SSIZE_MAX, bufferevent_get_read_limit(bev));

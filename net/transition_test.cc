@@ -101,6 +101,24 @@ TEST_P(Transition, DescriptorWithTwoOwners) {
   EXPECT_TRUE(loop_.RunUntil([&] { return second.received.find("def") != std::string::npos; }));
 }
 
+TEST_P(Transition, SetFdThatFailsChangesNothing) {
+  // libevent keeps the new one.
+  if (kOnLibevent || OnCompletions()) GTEST_SKIP();
+  const evutil_socket_t file = open("/proc/self/exe", O_RDONLY);
+  ASSERT_GE(file, 0);
+  Pair pair(GetParam().tcp);
+  Bev bev(loop_, pair[0], GetParam().options);
+  ASSERT_EQ(0, bev.Enable(EV_READ));
+  const bool is_refused = bufferevent_setfd(bev, file) < 0;
+  if (is_refused) {  // By epoll; poll and select find a file ready.
+    EXPECT_EQ(pair[0], bufferevent_getfd(bev));
+    pair.Send("abc");
+    EXPECT_TRUE(loop_.RunUntil([&] { return bev.received == "abc"; }));
+  }
+  bufferevent_setfd(bev, -1);
+  evutil_closesocket(file);
+}
+
 // ---- Another priority ----
 
 // A deferred callback comes at the priority that was set last, even if it is queued already.
