@@ -89,6 +89,66 @@ TEST_P(ListenerThreads, ManyConnectionsFromManyThreads) {
   loop.Barrier();
 }
 
+// Two loops in two threads, each with a listener of its own, and the clients that both serve.
+class TwoLoops {
+ public:
+  explicit TwoLoops(int options) {
+    for (int i = 0; i < 2; i++) {
+      servers_[i].options = options;
+      servers_[i].base = loops_[i];
+    }
+  }
+  void Serve(struct evconnlistener *const (&listeners)[2]) {
+    const struct sockaddr_in sin = AddressOf(evconnlistener_get_fd(listeners[0]));
+    for (int n = 0; n < kConnections; n++) TalkOnce(sin);
+    EXPECT_TRUE(
+        Eventually([&] { return servers_[0].num_ended + servers_[1].num_ended == kConnections; }));
+    for (int i = 0; i < 2; i++) {
+      evconnlistener_free(listeners[i]);
+      loops_[i].Barrier();
+    }
+  }
+  LoopThread &loop(int i) { return loops_[i]; }
+  Server &server(int i) { return servers_[i]; }
+
+ private:
+  static const int kConnections = 60;
+  LoopThread loops_[2];
+  Server servers_[2];
+};
+
+TEST_P(ListenerThreads, LoopsThatShareAPort) {
+  TwoLoops two(GetParam().options);
+  struct evconnlistener *listeners[2];
+  struct sockaddr_in sin = Loopback();
+  for (int i = 0; i < 2; i++) {
+    listeners[i] =
+        evconnlistener_new_bind(two.loop(i), Server::OnAccept, &two.server(i),
+                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_THREADSAFE | LEV_OPT_REUSEABLE_PORT,
+                                128, reinterpret_cast<const struct sockaddr *>(&sin), sizeof(sin));
+    ASSERT_NE(nullptr, listeners[i]);
+    sin = AddressOf(evconnlistener_get_fd(listeners[i]));
+  }
+  two.Serve(listeners);
+  // The kernel spreads them.
+  EXPECT_GT(two.server(0).num_accepted, 0);
+  EXPECT_GT(two.server(1).num_accepted, 0);
+}
+
+TEST_P(ListenerThreads, LoopsThatShareADescriptor) {
+  TwoLoops two(GetParam().options);
+  const evutil_socket_t fd = Listen();
+  ASSERT_EQ(0, evutil_make_socket_nonblocking(fd));
+  struct evconnlistener *listeners[2];
+  for (int i = 0; i < 2; i++) {
+    listeners[i] = evconnlistener_new(two.loop(i), Server::OnAccept, &two.server(i),
+                                      LEV_OPT_THREADSAFE, 0, fd);
+    ASSERT_NE(nullptr, listeners[i]);
+  }
+  two.Serve(listeners);
+  evutil_closesocket(fd);
+}
+
 // Accepted in one loop and served in another.
 TEST_P(ListenerThreads, ConnectionsHandedToAnotherLoop) {
   Server server;

@@ -1,0 +1,67 @@
+// evconnlistener over other families than AF_INET.
+#include <event2/listener.h>
+#include <sys/un.h>
+
+#include "net/test_support.h"
+
+namespace {
+
+struct Accepted {
+  int num = 0;
+  struct sockaddr_storage address;
+  int address_len = 0;
+
+  static void Callback(struct evconnlistener *, evutil_socket_t fd, struct sockaddr *address,
+                       int address_len, void *arg) {
+    Accepted *self = static_cast<Accepted *>(arg);
+    memcpy(&self->address, address, static_cast<size_t>(address_len));
+    self->address_len = address_len;
+    self->num++;
+    evutil_closesocket(fd);
+  }
+};
+
+// Binds, connects, and tells who was accepted.
+template <typename Address>
+void AcceptOne(Address address, Accepted *out_accepted) {
+  Loop loop;
+  auto *generic = reinterpret_cast<struct sockaddr *>(&address);
+  struct evconnlistener *listener = evconnlistener_new_bind(
+      loop, Accepted::Callback, out_accepted, LEV_OPT_CLOSE_ON_FREE, -1, generic, sizeof(address));
+  if (listener == nullptr && errno != EADDRINUSE) GTEST_SKIP() << strerror(errno);
+  ASSERT_NE(nullptr, listener);
+  socklen_t len = sizeof(address);
+  ASSERT_EQ(0, getsockname(evconnlistener_get_fd(listener), generic, &len));
+  const evutil_socket_t client = socket(generic->sa_family, SOCK_STREAM, 0);
+  ASSERT_EQ(0, connect(client, generic, len)) << strerror(errno);
+  EXPECT_TRUE(loop.RunUntil([&] { return out_accepted->num == 1; }));
+  evutil_closesocket(client);
+  evconnlistener_free(listener);
+}
+
+TEST(ListenerFamilies, Ipv6) {
+  struct sockaddr_in6 sin6 = {};
+  sin6.sin6_family = AF_INET6;
+  sin6.sin6_addr = in6addr_loopback;
+  Accepted accepted;
+  AcceptOne(sin6, &accepted);
+  if (accepted.num == 0) return;
+  EXPECT_EQ(AF_INET6, accepted.address.ss_family);
+  EXPECT_EQ(static_cast<int>(sizeof(sin6)), accepted.address_len);
+}
+
+TEST(ListenerFamilies, Unix) {
+  struct sockaddr_un sun = {};
+  sun.sun_family = AF_UNIX;
+  const std::string path = ::testing::TempDir() + "strata" + std::to_string(getpid()) + ".sock";
+  ASSERT_LT(path.size(), sizeof(sun.sun_path));
+  strcpy(sun.sun_path, path.c_str());
+  Accepted accepted;
+  AcceptOne(sun, &accepted);
+  unlink(path.c_str());
+  if (accepted.num == 0) return;
+  EXPECT_EQ(1, accepted.num);
+  EXPECT_GE(accepted.address_len, static_cast<int>(sizeof(sa_family_t)));
+}
+
+}  // namespace
