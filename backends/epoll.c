@@ -120,8 +120,7 @@ static void grow_reports(struct epoll_state *state) {
 static int epoll_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
                           struct event_readiness_sink *sink) {
   struct epoll_state *state = opaque;
-  int64_t timeout_ns = -1;
-  if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  int64_t timeout_ns = event_readiness_timeout_ns(now_ns, deadline_ns);
   sink->unlock(sink);
   int num_ready = wait_ns(state, timeout_ns);
   int error = errno;

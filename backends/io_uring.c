@@ -196,8 +196,7 @@ static void report_all(struct io_uring_state *state, struct event_readiness_sink
 static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
                              struct event_readiness_sink *sink) {
   struct io_uring_state *state = opaque;
-  int64_t timeout_ns = -1;
-  if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  int64_t timeout_ns = event_readiness_timeout_ns(now_ns, deadline_ns);
   /* Where the ring is full, completions are to be fetched before it takes more. */
   if (arm_all(state) < 0 || !strata_io_uring_port_prepare(state, sink)) timeout_ns = 0;
   strata_uring_publish(&state->ring);

@@ -192,8 +192,7 @@ static short what_of(short revents) {
 static int poll_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
                          struct event_readiness_sink *sink) {
   struct poll_state *state = opaque;
-  int64_t timeout_ns = -1;
-  if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  int64_t timeout_ns = event_readiness_timeout_ns(now_ns, deadline_ns);
   copy_asked(state);
   sink->unlock(sink);
   int num_ready = wait_ns(state, timeout_ns);

@@ -224,8 +224,7 @@ static int report_with_closed(struct select_state *state, struct event_readiness
 static int select_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
                            struct event_readiness_sink *sink) {
   struct select_state *state = opaque;
-  int64_t timeout_ns = -1;
-  if (deadline_ns != INT64_MAX) timeout_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  int64_t timeout_ns = event_readiness_timeout_ns(now_ns, deadline_ns);
   copy_asked(state);
   fill_ready(&state->waited);
   sink->unlock(sink);

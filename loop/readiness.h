@@ -76,6 +76,12 @@ struct event_readiness_ops {
   const struct event_port_ops *port;
 };
 
+/* For wait(): how long it may last. -1: without limit; 0: not at all. */
+static inline int64_t event_readiness_timeout_ns(int64_t now_ns, int64_t deadline_ns) {
+  if (deadline_ns == INT64_MAX) return -1;
+  return deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+}
+
 /* The constructor under event_base_new_with_config(): tries the backends of a NULL-terminated
  * table in order and takes the first that `config` (may be NULL), the environment and the system
  * allow. Returns NULL when there is none or memory is short. */
