@@ -1,13 +1,12 @@
 #include "backends/received_pool.h"
 
-#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "util/lock.h"
 #include "util/memory.h"
-#include "util/queue.h"
 
 #define NUM_BLOCKS 128 /* a power of two */
 #define GROUP 0
@@ -27,14 +26,17 @@ struct received_pool {
   struct block blocks[NUM_BLOCKS];
 };
 
+static void destroy(struct received_pool *pool) {
+  if (pool->ring) munmap(pool->ring, pool->mapping_len);
+  strata_lock_destroy(&pool->lock, 0);
+  strata_free(pool);
+}
+
 /* Frees the pool with the last reference. Its lock is held, and released here. */
 static void unref(struct received_pool *pool) {
   bool is_last = --pool->num_refs == 0;
   strata_lock_release(pool->lock);
-  if (!is_last) return;
-  munmap(pool->ring, pool->mapping_len);
-  strata_lock_destroy(&pool->lock, 0);
-  strata_free(pool);
+  if (is_last) destroy(pool);
 }
 
 static void give_to_kernel(struct received_pool *pool, unsigned id) {
@@ -79,14 +81,8 @@ struct received_pool *strata_received_pool_new(struct uring *ring) {
   struct received_pool *pool = strata_calloc(1, sizeof(*pool));
   if (!pool) return NULL;
   pool->num_refs = 1;
-  if (strata_lock_init(&pool->lock, 0) < 0) {
-    strata_free(pool);
-    return NULL;
-  }
-  if (map(pool) < 0 || register_ring(pool, ring) < 0) {
-    if (pool->ring) munmap(pool->ring, pool->mapping_len);
-    strata_lock_destroy(&pool->lock, 0);
-    strata_free(pool);
+  if (strata_lock_init(&pool->lock, 0) < 0 || map(pool) < 0 || register_ring(pool, ring) < 0) {
+    destroy(pool);
     return NULL;
   }
   for (unsigned id = 0; id < NUM_BLOCKS; id++) {

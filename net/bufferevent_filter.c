@@ -87,10 +87,14 @@ static ev_ssize_t input_limit(const struct bufferevent_filter *filter,
   return (ev_ssize_t)bufferevent_read_room(&filter->bev);
 }
 
+/* The filter may take more now, if there is any. */
+static bool takes_input(const struct bufferevent_filter *filter, enum bufferevent_flush_mode mode) {
+  return bufferevent_is_active(&filter->bev, EV_READ) && has_room(filter, mode);
+}
+
 static bool goes_on_reading(const struct bufferevent_filter *filter,
                             enum bufferevent_flush_mode mode) {
-  return is_linked(filter) && bufferevent_is_active(&filter->bev, EV_READ) &&
-         has_room(filter, mode) && filter->underlying->input.total_len;
+  return is_linked(filter) && takes_input(filter, mode) && filter->underlying->input.total_len;
 }
 
 static enum bufferevent_filter_result filter_all_input(struct bufferevent_filter *filter,
@@ -121,7 +125,7 @@ static bool run_input(struct bufferevent_filter *filter, enum bufferevent_flush_
   if (mode != BEV_NORMAL || goes_on_reading(filter, mode))
     result = filter_all_input(filter, mode, &has_processed);
   bool has_rest = filter->underlying->input.total_len > 0;
-  bool is_hindered = !bufferevent_is_active(&filter->bev, EV_READ) || !has_room(filter, BEV_NORMAL);
+  bool is_hindered = !takes_input(filter, BEV_NORMAL);
   filter->has_failed = result == BEV_ERROR;
   filter->is_stalled = has_rest && (is_hindered || filter->has_failed);
   filter->wants_room = has_rest && filter->bev.bev.wm_read.high && filter->bev.input.total_len;
@@ -142,6 +146,14 @@ static void tell_input(struct bufferevent_filter *filter, bool has_processed, in
   filter->held_events = 0;
   EVUTIL_SET_SOCKET_ERROR(filter->held_error);
   bufferevent_run_eventcb(&filter->bev, events, trigger_options);
+}
+
+/* Filters the input and calls whoever waits for that. True when the function has worked on it. */
+static bool serve_input(struct bufferevent_filter *filter, enum bufferevent_flush_mode mode,
+                        int trigger_options) {
+  bool has_processed = run_input(filter, mode);
+  tell_input(filter, has_processed, trigger_options);
+  return has_processed;
 }
 
 /* --- Output --- */
@@ -211,7 +223,7 @@ static void on_underlying_read(struct bufferevent *underlying, void *arg) {
   struct bufferevent_filter *filter = arg;
   (void)underlying;
   if (!bufferevent_hold(&filter->bev)) return;
-  tell_input(filter, run_input(filter, BEV_NORMAL), 0);
+  (void)serve_input(filter, BEV_NORMAL, 0);
   bufferevent_update(&filter->bev);
   bufferevent_release(&filter->bev);
 }
@@ -225,12 +237,6 @@ static void on_underlying_write(struct bufferevent *underlying, void *arg) {
   bufferevent_release(&filter->bev);
 }
 
-/* What the function left below for want of room comes before the end, whatever the watermark. */
-static void pass_last_bytes(struct bufferevent_filter *filter) {
-  bool has_processed = run_input(filter, BEV_FLUSH);
-  tell_input(filter, has_processed, 0);
-}
-
 static void on_underlying_event(struct bufferevent *underlying, short what, void *arg) {
   struct bufferevent_filter *filter = arg;
   int error = EVUTIL_SOCKET_ERROR();
@@ -240,7 +246,8 @@ static void on_underlying_event(struct bufferevent *underlying, short what, void
     filter->held_events |= what;
     filter->held_error = error;
   } else {
-    if (filter->wants_room && what & BEV_EVENT_READING) pass_last_bytes(filter);
+    /* What was left below for want of room comes before the end, whatever the watermark. */
+    if (filter->wants_room && what & BEV_EVENT_READING) (void)serve_input(filter, BEV_FLUSH, 0);
     EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_run_eventcb(&filter->bev, what, 0);
   }
@@ -250,8 +257,7 @@ static void on_underlying_event(struct bufferevent *underlying, short what, void
 /* --- What it does --- */
 
 static void filter_work(struct bufferevent_private *bev) {
-  struct bufferevent_filter *filter = filter_of(bev);
-  tell_input(filter, run_input(filter, BEV_NORMAL), 0);
+  (void)serve_input(filter_of(bev), BEV_NORMAL, 0);
 }
 
 static void retry_input(struct bufferevent_filter *filter) {
@@ -259,9 +265,7 @@ static void retry_input(struct bufferevent_filter *filter) {
       filter->wants_room && bufferevent_read_room(&filter->bev) > filter->refused_room;
   if (!filter->is_stalled && !has_more_room) return;
   /* Not whether there are bytes below: somebody may have taken them. */
-  if (!bufferevent_is_active(&filter->bev, EV_READ) || !has_room(filter, BEV_NORMAL) ||
-      filter->is_filtering_input)
-    return;
+  if (!takes_input(filter, BEV_NORMAL) || filter->is_filtering_input) return;
   filter->wants_room = false;
   bufferevent_schedule_work(&filter->bev);
 }
@@ -284,10 +288,7 @@ static int filter_flush(struct bufferevent_private *bev, short directions,
                         enum bufferevent_flush_mode mode) {
   struct bufferevent_filter *filter = filter_of(bev);
   bool has_processed = false;
-  if (directions & EV_READ) {
-    has_processed = run_input(filter, mode);
-    tell_input(filter, has_processed, BEV_TRIG_DEFER_CALLBACKS);
-  }
+  if (directions & EV_READ) has_processed = serve_input(filter, mode, BEV_TRIG_DEFER_CALLBACKS);
   if (directions & EV_WRITE && run_output(filter, mode, BEV_TRIG_DEFER_CALLBACKS))
     has_processed = true;
   if (is_linked(filter)) (void)bufferevent_flush(&filter->underlying->bev, directions, mode);

@@ -175,27 +175,26 @@ static struct bufferevent_rate_limit *limits_of(struct bufferevent_private *bev)
   return limit;
 }
 
-static void take_out_of_base(struct bufferevent_rate_limit *limit, struct event_base *base) {
+/* Out of the group, and out of the base. */
+static void withdraw(struct bufferevent_private *bev) {
+  struct bufferevent_rate_limit *limit = bev->rate_limit;
+  if (limit->group) bufferevent_rate_limit_group_leave(limit);
   event_del_noblock(&limit->timer);
   limit->timer_due_ns = 0;
-  event_executor_cancel((struct event_executor *)base, &limit->task);
+  event_executor_cancel((struct event_executor *)bev->bev.ev_base, &limit->task);
 }
 
 void bufferevent_rate_limit_detach(struct bufferevent_private *bev) {
-  struct bufferevent_rate_limit *limit = bev->rate_limit;
-  if (limit->group) bufferevent_rate_limit_group_leave(limit);
-  limit->cfg = NULL; /* the user's, who may free it now */
-  take_out_of_base(limit, bev->bev.ev_base);
+  withdraw(bev);
+  bev->rate_limit->cfg = NULL; /* the user's, who may free it now */
 }
 
 void bufferevent_rate_limit_leave_base(struct bufferevent_private *bev,
                                        struct rate_limit_move *out_move) {
-  struct bufferevent_rate_limit *limit = bev->rate_limit;
-  if (!limit) return;
+  if (!bev->rate_limit) return;
   out_move->old_base = bev->bev.ev_base;
-  out_move->group = limit->group;
-  if (limit->group) bufferevent_rate_limit_group_leave(limit);
-  take_out_of_base(limit, out_move->old_base);
+  out_move->group = bev->rate_limit->group;
+  withdraw(bev);
 }
 
 void bufferevent_rate_limit_enter_base(struct bufferevent_private *bev,
