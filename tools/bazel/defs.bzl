@@ -7,6 +7,7 @@ project that depends on strata sees nothing of that.
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+load("//tools/platforms:defs.bzl", "LINUX_ONLY", "POSIX_ONLY")
 
 _POISON = "$(BINDIR)/third_party/poison"
 
@@ -133,21 +134,52 @@ def strata_api_test(
         **kwargs
     )
 
-# What makes event_base_new() take another backend than the best one.
-_BACKEND_ENV = {
-    "changelist": {"EVENT_EPOLL_USE_CHANGELIST": "1"},
-    "completion": {"EVENT_COMPLETION": "1"},
-    "io_uring": {
-        "EVENT_NOEPOLL": "1",
-        "EVENT_NOPOLL": "1",
-        "EVENT_NOSELECT": "1",
-    },
-    "poll": {"EVENT_NOEPOLL": "1"},
-    "select": {
-        "EVENT_NOEPOLL": "1",
-        "EVENT_NOPOLL": "1",
-    },
+# Runs another test's program.
+_RUN_TEST = select({
+    "//tools/platforms:windows": ["//tools/wine:run.sh"],
+    "//conditions:default": ["//tools/bazel:run_test.sh"],
+})
+
+def _same_everywhere(env):
+    return {"//conditions:default": env}
+
+# What makes event_base_new() take another backend than the best one, and where there is such a one.
+_BACKENDS = {
+    "changelist": struct(
+        env = _same_everywhere({"EVENT_EPOLL_USE_CHANGELIST": "1"}),
+        compatible_with = LINUX_ONLY,
+    ),
+    "completion": struct(
+        env = _same_everywhere({"EVENT_COMPLETION": "1"}),
+        compatible_with = [],
+    ),
+    "io_uring": struct(
+        env = _same_everywhere({
+            "EVENT_NOEPOLL": "1",
+            "EVENT_NOPOLL": "1",
+            "EVENT_NOSELECT": "1",
+        }),
+        compatible_with = LINUX_ONLY,
+    ),
+    "poll": struct(
+        env = _same_everywhere({"EVENT_NOEPOLL": "1"}),
+        compatible_with = POSIX_ONLY,
+    ),
+    "select": struct(
+        env = {
+            "//tools/platforms:windows": {"EVENT_NOAFD": "1"},
+            "//conditions:default": {
+                "EVENT_NOEPOLL": "1",
+                "EVENT_NOPOLL": "1",
+            },
+        },
+        compatible_with = [],
+    ),
 }
+
+def _env(backend, more = {}):
+    choices = _BACKENDS[backend].env if backend else _same_everywhere({})
+    return select({condition: dict(env, **more) for condition, env in choices.items()})
 
 def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
     """The test `name` of this package again, on other backends: `name_poll`, `name_select`, ...
@@ -164,11 +196,12 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
         native.sh_test(
             name = name + "_" + backend,
             size = size,
-            srcs = ["//tools/bazel:run_test.sh"],
+            srcs = _RUN_TEST,
             args = ["$(rootpath :%s)" % name],
             data = [":" + name],
-            env = _BACKEND_ENV[backend],
-            tags = tags,
+            env = _env(backend),
+            tags = tags + ["other_backend"],
+            target_compatible_with = _BACKENDS[backend].compatible_with,
             **kwargs
         )
 
@@ -180,6 +213,7 @@ def strata_faulted_test(name, deps = [], copts = [], **kwargs):
             "-include",
             "util/testing/unfaulted.h",
         ] + copts,
+        target_compatible_with = POSIX_ONLY,
         deps = deps + ["//util/testing:faults"],
         **kwargs
     )
@@ -229,14 +263,12 @@ def strata_fault_tests(
             native.sh_test(
                 name = "_".join([name, fault] + ([backend] if backend else [])),
                 size = size,
-                srcs = ["//tools/bazel:run_test.sh"],
+                srcs = _RUN_TEST,
                 args = ["$(rootpath :%s_faulted)" % name] + filter,
                 data = [":%s_faulted" % name],
-                env = dict(
-                    _BACKEND_ENV[backend] if backend else {},
-                    STRATA_FAULTS = _FAULT_PLANS[fault],
-                ),
+                env = _env(backend, {"STRATA_FAULTS": _FAULT_PLANS[fault]}),
                 tags = tags + ["faults"],
+                target_compatible_with = POSIX_ONLY,
                 **kwargs
             )
 

@@ -1,0 +1,19 @@
+"""What targets say of the platforms that they are for."""
+
+# target_compatible_with: fork, AF_UNIX, poll and the like, which Windows does not have.
+POSIX_ONLY = select({
+    "//tools/platforms:windows": ["//tools/platforms:incompatible"],
+    "//conditions:default": [],
+})
+
+# target_compatible_with: what the Linux kernel alone has.
+LINUX_ONLY = select({
+    "@platforms//os:linux": [],
+    "//conditions:default": ["//tools/platforms:incompatible"],
+})
+
+# target_compatible_with: AFD, IOCP.
+WINDOWS_ONLY = select({
+    "//tools/platforms:windows": [],
+    "//conditions:default": ["//tools/platforms:incompatible"],
+})

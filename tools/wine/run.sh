@@ -1,0 +1,56 @@
+#!/bin/bash
+# Runs a program for Windows under Wine, and any other as it is.
+#
+# usage: tools/wine/run.sh PROGRAM [ARGUMENT...]
+#
+# A Wine prefix takes seconds and hundreds of megabytes. One is made, once; every run has its own
+# registry over that one's files, so that runs do not meet.
+
+set -euo pipefail
+
+wine_dir=/usr/lib/wine
+template=${TMPDIR:-/tmp}/strata-wine-$(id -u)
+
+fail() {
+  echo "wine/run.sh: $*" >&2
+  exit 1
+}
+
+is_for_windows() { [[ $(head -c 2 "$1") == MZ ]]; }
+
+in_prefix() { WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' "${@:2}"; }
+
+make_template() {
+  local new=$template.new
+  rm -rf "$new"
+  mkdir -p "$new"
+  in_prefix "$new" "$wine_dir/wine64" wineboot --init >"$template.log" 2>&1 ||
+    fail "no Wine prefix: see $template.log"
+  in_prefix "$new" "$wine_dir/wineserver" -k || true
+  in_prefix "$new" "$wine_dir/wineserver" -w
+  mv "$new" "$template"
+}
+
+if ! is_for_windows "$1"; then exec "$@"; fi
+[[ -x $wine_dir/wine64 ]] || fail "there is no Wine: tools/setup --all"
+
+if [[ ! -d $template ]]; then
+  exec 9>"$template.lock"
+  flock 9
+  [[ -d $template ]] || make_template
+  exec 9>&-
+fi
+
+# To a program for Windows, a path with a root and no drive is a relative one.
+if [[ -n ${XML_OUTPUT_FILE:-} ]]; then export XML_OUTPUT_FILE=Z:$XML_OUTPUT_FILE; fi
+
+prefix=$(mktemp -d "${TEST_TMPDIR:-${TMPDIR:-/tmp}}/wine.XXXXXX")
+end() {
+  in_prefix "$prefix" "$wine_dir/wineserver" -k || true
+  rm -rf "$prefix"
+}
+trap end EXIT
+cp "$template"/*.reg "$template/.update-timestamp" "$prefix"
+cp -R "$template/dosdevices" "$prefix"
+ln -s "$template/drive_c" "$prefix/drive_c"
+in_prefix "$prefix" "$wine_dir/wine64" "$@"
