@@ -1,6 +1,6 @@
 """Fuzz targets: libFuzzer under --config=fuzz, a replay of the corpus in every other build."""
 
-load("//tools/bazel:defs.bzl", "strata_cc_binary", "strata_cc_library")
+load("//tools/bazel:defs.bzl", "POSIX_NAMES_COPTS", "strata_cc_binary", "strata_cc_library")
 
 def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwargs):
     """Declares `name` (a program) and `name_replay_test`, which runs it once over the corpus.
@@ -22,8 +22,9 @@ def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwarg
         name = name + "_target",
         testonly = True,
         srcs = srcs,
+        copts = POSIX_NAMES_COPTS,
         alwayslink = True,
-        deps = deps,
+        deps = deps + ["//util/testing:posix_names"],
         **kwargs
     )
     strata_cc_binary(
@@ -55,6 +56,9 @@ def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwarg
         data = [
             ":" + name,
             ":" + name + "_corpus",
-        ],
+        ] + select({
+            "//tools/platforms:windows": ["//tools/wine:run.sh"],
+            "//conditions:default": [],
+        }),
         tags = ["fuzz"],
     )

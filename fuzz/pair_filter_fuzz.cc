@@ -188,7 +188,7 @@ void Model::RunUntilQuiet() {
 }
 
 void Model::PassTime() {
-  const struct timeval time = {static_cast<time_t>(1 + Choose(3)), 0};
+  const struct timeval time = {static_cast<long>(1 + Choose(3)), 0};
   event_base_loopexit(base_, &time);
   event_base_dispatch(base_);
 }

@@ -208,7 +208,7 @@ void Model::SetWatermarks() {
 }
 
 void Model::SetTimeouts(Node *node) {
-  struct timeval timeout = {static_cast<time_t>(1 + Choose(3)), 0};
+  struct timeval timeout = {static_cast<long>(1 + Choose(3)), 0};
   const size_t which = Choose(4);
   had_timeouts_ = true;
   const Call call(this);

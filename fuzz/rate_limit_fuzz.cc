@@ -44,7 +44,8 @@ void Model::NewConn() {
   for (auto &conn : conns_) num_alive += conn->bev != nullptr;
   if (num_alive >= kMaxConns) return;
   int fds[2];
-  CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+  for (int fd : fds) evutil_make_socket_nonblocking(fd);
   conns_.emplace_back(new Conn);
   Conn *conn = conns_.back().get();
   conn->model = this;
@@ -189,7 +190,7 @@ void Model::Act() {
   if (what == 0) NewConn();
   if (what == 1) ChangeGroup();
   Conn *conn = what < 2 ? nullptr : ChooseConn();
-  TRACE("action %zu on %d\n", what, conn == nullptr ? -1 : conn->fd);
+  TRACE("action %zu on %d\n", what, conn == nullptr ? -1 : static_cast<int>(conn->fd));
   if (conn == nullptr) return;
   const short direction = Choose(2) ? EV_READ : EV_WRITE;
   switch (what) {
@@ -277,7 +278,7 @@ void Model::Step() {
 
 void Model::OnMoved(Conn *conn, Direction d, size_t len) {
   const int64_t now_ns = conn->model->Now();
-  TRACE(" %d own %d group %d at %lld ns\n", conn->fd, conn->own.config != nullptr,
+  TRACE(" %d own %d group %d at %lld ns\n", static_cast<int>(conn->fd), conn->own.config != nullptr,
         conn->group != nullptr, static_cast<long long>(now_ns % 1000000000000));
   if (conn->own.config != nullptr) conn->own.Move(d, len, now_ns);
   if (conn->group == nullptr) return;

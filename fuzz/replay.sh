@@ -7,4 +7,6 @@ if [ $# -eq 0 ]; then
   echo "no corpus: $program was given no input to replay" >&2
   exit 1
 fi
+# A program for Windows.
+if [ "$(head -c 2 "$program")" = MZ ]; then exec tools/wine/run.sh "$program" "$@"; fi
 exec "$program" "$@"

@@ -1,10 +1,14 @@
 #include "util/address.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#ifdef _WIN32
+#include <iphlpapi.h>
+typedef ADDRESS_FAMILY sa_family_t;
+#else
+#include <net/if.h>
+#include <netinet/in.h>
+#endif
 
 #include "util/addrinfo.h"
 
@@ -30,15 +34,6 @@ static int family_of(const struct sockaddr *addr) {
 
 /* ---- text ---- */
 
-const char *evutil_inet_ntop(int af, const void *src, char *dst, size_t len) {
-  return inet_ntop(af, src, dst,
-                   (socklen_t)(len > STRATA_ADDRESS_TEXT_LEN ? STRATA_ADDRESS_TEXT_LEN : len));
-}
-
-int evutil_inet_pton(int af, const char *src, void *dst) {
-  return inet_pton(af, src, dst);
-}
-
 /* The number of a zone (RFC 4007, section 11.2): an interface's name or its number; empty is 0.
  * -1 when there is no such interface. */
 static int64_t zone_parse(const char *zone) {
@@ -54,7 +49,7 @@ static int64_t zone_parse(const char *zone) {
 int evutil_inet_pton_scope(int af, const char *src, void *dst, unsigned *indexp) {
   *indexp = 0;
   const char *percent = af == AF_INET6 ? strchr(src, '%') : NULL;
-  if (!percent) return inet_pton(af, src, dst);
+  if (!percent) return evutil_inet_pton(af, src, dst);
   char host[STRATA_ADDRESS_TEXT_LEN];
   size_t host_len = (size_t)(percent - src);
   if (host_len >= sizeof(host)) return 0;
@@ -62,7 +57,7 @@ int evutil_inet_pton_scope(int af, const char *src, void *dst, unsigned *indexp)
   host[host_len] = '\0';
   int64_t index = zone_parse(percent + 1);
   if (index < 0) return 0;
-  int result = inet_pton(af, host, dst);
+  int result = evutil_inet_pton(af, host, dst);
   if (result == 1) *indexp = (unsigned)index;
   return result;
 }
@@ -80,7 +75,7 @@ static int parse_in(const char *host, int port, struct sockaddr *out, int *outle
   memset(&in, 0, sizeof(in));
   in.sin_family = AF_INET;
   in.sin_port = htons((uint16_t)port);
-  if (inet_pton(AF_INET, host, &in.sin_addr) != 1) return -1;
+  if (evutil_inet_pton(AF_INET, host, &in.sin_addr) != 1) return -1;
   return store(&in, sizeof(in), out, outlen);
 }
 
@@ -168,7 +163,7 @@ ev_uint16_t strata_address_port(const struct sockaddr *addr) {
 }
 
 void strata_address_set_port(struct sockaddr *addr, ev_uint16_t port) {
-  in_port_t wire_port = htons(port);
+  uint16_t wire_port = htons(port);
   if (family_of(addr) == AF_INET)
     memcpy((char *)addr + offsetof(struct sockaddr_in, sin_port), &wire_port, sizeof(wire_port));
   else if (family_of(addr) == AF_INET6)

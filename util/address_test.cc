@@ -4,7 +4,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include <string>
 
@@ -50,8 +49,12 @@ TEST(AddressTest, Ipv6InItsThreeForms) {
 TEST(AddressTest, Zones) {
   EXPECT_EQ("fe80::1 0 5", Parse("fe80::1%5"));
   EXPECT_EQ("fe80::1 80 5", Parse("[fe80::1%5]:80"));
-  std::string lo = std::to_string(if_nametoindex("lo"));
-  EXPECT_EQ("fe80::1 0 " + lo, Parse("fe80::1%lo"));
+  for (unsigned index = 1; index < 100; ++index) {
+    char name[IF_NAMESIZE];
+    if (!if_indextoname(index, name)) continue;
+    std::string zone = std::to_string(index);
+    EXPECT_EQ("fe80::1 0 " + zone, Parse(("fe80::1%" + std::string(name)).c_str()));
+  }
   EXPECT_EQ("error", Parse("fe80::1%nosuchinterface"));
 }
 
@@ -173,26 +176,29 @@ TEST(AddressTest, Order) {
 }
 
 TEST(AddressTest, OtherFamiliesAreNeverEqual) {
-  struct sockaddr_un a, b;
+  struct sockaddr_storage a, b;
   memset(&a, 0, sizeof(a));
-  a.sun_family = AF_UNIX;
+  a.ss_family = AF_UNIX;
   b = a;
   EXPECT_NE(0, evutil_sockaddr_cmp((struct sockaddr *)&a, (struct sockaddr *)&b, 1));
 }
 
 // libevent ends a run of zeros that reaches into the last 32 bits behind them and writes
 // hexadecimal digits; strata writes an address of the old "IPv4-compatible" kind as inet_ntop(3)
-// does.
+// does, on Windows too, whose own function differs.
 TEST(AddressTest, TextIsTheCLibrarys) {
-  for (const char *text : {"::1:0", "::1:2", "::ffff:0:1", "1::1:0", "::"}) {
+  for (const char *text : {"::0.1.0.0", "::0.1.0.2", "::ffff:0.0.0.1", "1::1:0", "::"}) {
     struct in6_addr addr;
-    char ours[INET6_ADDRSTRLEN], theirs[INET6_ADDRSTRLEN];
+    char ours[INET6_ADDRSTRLEN];
     ASSERT_EQ(1, evutil_inet_pton(AF_INET6, text, &addr));
     ASSERT_NE(nullptr, evutil_inet_ntop(AF_INET6, &addr, ours, sizeof(ours)));
+    if (kOnLibevent) continue;
+    EXPECT_STREQ(text, ours);
+#ifndef _WIN32
+    char theirs[INET6_ADDRSTRLEN];
     ASSERT_NE(nullptr, inet_ntop(AF_INET6, &addr, theirs, sizeof(theirs)));
-    if (!kOnLibevent) {
-      EXPECT_STREQ(theirs, ours);
-    }
+    EXPECT_STREQ(theirs, ours);
+#endif
   }
   EXPECT_EQ(kOnLibevent ? "::1:0" : "::0.1.0.0", RoundTrip("0:0:0:0:0:0:1:0"));
 }

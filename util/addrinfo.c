@@ -1,12 +1,14 @@
 #include "util/addrinfo.h"
 
+#ifndef _WIN32
 #include <netinet/in.h>
+#endif
 
 #include "util/memory.h"
 
 /* Marks elements made here: lists from the system are freed by the system. No AI_ flag uses the
- * bit. */
-#define OWN_ELEMENT ((int)0x80000000)
+ * bit, neither the system's (Windows has taken the upper ones) nor the library's own. */
+#define OWN_ELEMENT 0x01000000
 
 /* The address follows in the same allocation. */
 struct own_addrinfo {
@@ -17,7 +19,7 @@ struct own_addrinfo {
 static struct evutil_addrinfo *element_new(const struct sockaddr *addr, ev_socklen_t addr_len,
                                            int socktype, int protocol, int flags) {
   struct own_addrinfo *own;
-  if (addr_len > sizeof(own->address)) return NULL;
+  if ((size_t)addr_len > sizeof(own->address)) return NULL;
   own = strata_calloc(1, sizeof(*own));
   if (!own) return NULL;
   memcpy(&own->address, addr, addr_len);
@@ -136,9 +138,7 @@ int evutil_getaddrinfo(const char *nodename, const char *servname,
                        const struct evutil_addrinfo *hints_in, struct evutil_addrinfo **res) {
   int result = strata_addrinfo_numeric(nodename, servname, hints_in, res);
   if (result != STRATA_ADDRINFO_NOT_NUMERIC) return result;
-  result = getaddrinfo(nodename, servname, hints_in, res);
-  if (result) *res = NULL;
-  return result;
+  return strata_addrinfo_system(nodename, servname, hints_in, res);
 }
 
 void evutil_freeaddrinfo(struct evutil_addrinfo *ai) {
@@ -155,46 +155,28 @@ void evutil_freeaddrinfo(struct evutil_addrinfo *ai) {
 }
 
 /* The second number is what event2/util.h has for a program whose headers lack the code. */
+static const struct {
+  int code;
+  int own_code;
+  const char *text;
+} code_texts[] = {
+    {0, 0, "No error"},
+    {EVUTIL_EAI_CANCEL, EVUTIL_EAI_CANCEL, "Request canceled"},
+    {EVUTIL_EAI_ADDRFAMILY, -901, "The host has no address of this family"},
+    {EVUTIL_EAI_AGAIN, -902, "Name resolution failed for now"},
+    {EVUTIL_EAI_BADFLAGS, -903, "Invalid value for ai_flags"},
+    {EVUTIL_EAI_FAIL, -904, "Name resolution failed"},
+    {EVUTIL_EAI_FAMILY, -905, "Address family not supported"},
+    {EVUTIL_EAI_MEMORY, -906, "Out of memory"},
+    {EVUTIL_EAI_NODATA, -907, "The host has no address"},
+    {EVUTIL_EAI_NONAME, -908, "Host or service not known"},
+    {EVUTIL_EAI_SERVICE, -909, "Service not supported for this socket type"},
+    {EVUTIL_EAI_SOCKTYPE, -910, "Socket type not supported"},
+    {EVUTIL_EAI_SYSTEM, -911, "System error"},
+};
+
 const char *evutil_gai_strerror(int err) {
-  switch (err) {
-    case 0:
-      return "No error";
-    case EVUTIL_EAI_CANCEL:
-      return "Request canceled";
-    case EVUTIL_EAI_ADDRFAMILY:
-    case -901:
-      return "The host has no address of this family";
-    case EVUTIL_EAI_AGAIN:
-    case -902:
-      return "Name resolution failed for now";
-    case EVUTIL_EAI_BADFLAGS:
-    case -903:
-      return "Invalid value for ai_flags";
-    case EVUTIL_EAI_FAIL:
-    case -904:
-      return "Name resolution failed";
-    case EVUTIL_EAI_FAMILY:
-    case -905:
-      return "Address family not supported";
-    case EVUTIL_EAI_MEMORY:
-    case -906:
-      return "Out of memory";
-    case EVUTIL_EAI_NODATA:
-    case -907:
-      return "The host has no address";
-    case EVUTIL_EAI_NONAME:
-    case -908:
-      return "Host or service not known";
-    case EVUTIL_EAI_SERVICE:
-    case -909:
-      return "Service not supported for this socket type";
-    case EVUTIL_EAI_SOCKTYPE:
-    case -910:
-      return "Socket type not supported";
-    case EVUTIL_EAI_SYSTEM:
-    case -911:
-      return "System error";
-    default:
-      return "Unknown error";
-  }
+  for (size_t i = 0; i < sizeof(code_texts) / sizeof(code_texts[0]); ++i)
+    if (err == code_texts[i].code || err == code_texts[i].own_code) return code_texts[i].text;
+  return "Unknown error";
 }

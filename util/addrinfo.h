@@ -30,6 +30,10 @@ int strata_port_parse(const char *text);
 int strata_addrinfo_numeric(const char *host, const char *service,
                             const struct evutil_addrinfo *hints, struct evutil_addrinfo **out_list);
 
+/* Asks the system, which may take long (getaddrinfo(3)). Returns 0 or an EVUTIL_EAI_ code. */
+int strata_addrinfo_system(const char *host, const char *service,
+                           const struct evutil_addrinfo *hints, struct evutil_addrinfo **out_list);
+
 #ifdef __cplusplus
 }
 #endif

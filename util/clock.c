@@ -8,23 +8,6 @@ struct evutil_monotonic_timer {
   int64_t offset_ns; /* fallback: what to add to the wall clock so that it does not go back */
 };
 
-static int64_t timespec_ns(const struct timespec *ts) {
-  return (int64_t)ts->tv_sec * STRATA_NS_PER_SECOND + ts->tv_nsec;
-}
-
-int64_t strata_monotonic_ns(void) {
-  struct timespec ts;
-  /* Cannot fail: POSIX systems without this clock are not supported. */
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return timespec_ns(&ts);
-}
-
-int64_t strata_wall_ns(void) {
-  struct timespec ts;
-  clock_gettime(CLOCK_REALTIME, &ts);
-  return timespec_ns(&ts);
-}
-
 struct evutil_monotonic_timer *evutil_monotonic_timer_new(void) {
   return strata_calloc(1, sizeof(struct evutil_monotonic_timer));
 }
@@ -34,8 +17,8 @@ void evutil_monotonic_timer_free(struct evutil_monotonic_timer *timer) {
 }
 
 int evutil_configure_monotonic_time(struct evutil_monotonic_timer *timer, int flags) {
-  /* EV_MONOT_PRECISE asks for what is always used: reading CLOCK_MONOTONIC costs no system call,
-   * so the coarse clock, which is milliseconds behind, would save next to nothing. */
+  /* EV_MONOT_PRECISE asks for what is always used: reading the precise clock costs no system
+   * call, so a coarse one, which is milliseconds behind, would save next to nothing. */
   timer->fallback = (flags & EV_MONOT_FALLBACK) != 0;
   timer->last_ns = 0;
   timer->offset_ns = 0;

@@ -14,21 +14,25 @@ extern "C" {
 #define STRATA_NS_PER_MS 1000000LL
 #define STRATA_NS_PER_US 1000LL
 
-/* Never goes back; counts from an arbitrary point (clock_gettime(2), CLOCK_MONOTONIC). */
+/* Never goes back; counts from an arbitrary point (clock_gettime(2), CLOCK_MONOTONIC; on
+ * Windows QueryPerformanceCounter). */
 int64_t strata_monotonic_ns(void);
 /* Since 1970-01-01 UTC; may jump. */
 int64_t strata_wall_ns(void);
 
 /* Saturates at INT64_MAX instead of overflowing. tv may not be negative. */
 static inline int64_t strata_timeval_to_ns(const struct timeval *tv) {
-  if (tv->tv_sec >= INT64_MAX / STRATA_NS_PER_SECOND) return INT64_MAX;
-  return (int64_t)tv->tv_sec * STRATA_NS_PER_SECOND + (int64_t)tv->tv_usec * STRATA_NS_PER_US;
+  int64_t seconds = tv->tv_sec; /* a long, which may be shorter */
+  if (seconds >= INT64_MAX / STRATA_NS_PER_SECOND) return INT64_MAX;
+  return seconds * STRATA_NS_PER_SECOND + (int64_t)tv->tv_usec * STRATA_NS_PER_US;
 }
 
-/* Rounds down to whole microseconds. ns may not be negative. */
+/* Rounds down to whole microseconds, and to what tv_sec can hold. ns may not be negative. */
 static inline struct timeval strata_ns_to_timeval(int64_t ns) {
   struct timeval tv;
-  tv.tv_sec = (long)(ns / STRATA_NS_PER_SECOND);
+  int64_t seconds = ns / STRATA_NS_PER_SECOND;
+  if (sizeof(tv.tv_sec) < sizeof(seconds) && seconds > INT32_MAX) seconds = INT32_MAX;
+  tv.tv_sec = (long)seconds;
   tv.tv_usec = (long)(ns % STRATA_NS_PER_SECOND / STRATA_NS_PER_US);
   return tv;
 }

@@ -63,8 +63,12 @@ static void Count(strata_lock lock, int *counter) {
 
 static void Exclusion(bool debugging) {
   if (debugging) evthread_enable_lock_debugging();
+#if defined(EVTHREAD_USE_PTHREADS_WITH_FLAGS_IMPLEMENTED)
   CHECK_OR_EXIT(evthread_use_pthreads_with_flags(debugging ? 0 : EVTHREAD_PTHREAD_PRIO_INHERIT) ==
                 0);
+#else
+  CHECK_OR_EXIT(evthread_use_pthreads() == 0);
+#endif
   CHECK_OR_EXIT(strata_threading_enabled());
   strata_lock lock = NewLock(EVTHREAD_LOCKTYPE_RECURSIVE);
   int counter = 0;

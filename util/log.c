@@ -1,6 +1,6 @@
 #include "util/log.h"
 
-#include <errno.h>
+#include <event2/util.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,22 +53,37 @@ static void deliver(int severity, const char *error_text, const char *format, va
     fprintf(stderr, "[%s] %s\n", severity_name(severity), message);
 }
 
+/* Reporting an error must not hide it: the caller may look again. */
+struct last_errors {
+  int errno_value;
+  int socket_error; /* the same on POSIX */
+};
+
+static struct last_errors errors_save(void) {
+  return (struct last_errors){errno, EVUTIL_SOCKET_ERROR()};
+}
+
+static void errors_restore(const struct last_errors *errors) {
+  EVUTIL_SET_SOCKET_ERROR(errors->socket_error);
+  errno = errors->errno_value;
+}
+
 void strata_log(int severity, const char *format, ...) {
-  int saved_errno = errno;
+  struct last_errors saved = errors_save();
   va_list args;
   va_start(args, format);
   deliver(severity, NULL, format, args);
   va_end(args);
-  errno = saved_errno;
+  errors_restore(&saved);
 }
 
 void strata_log_errno(int severity, const char *format, ...) {
-  int saved_errno = errno;
+  struct last_errors saved = errors_save();
   va_list args;
   va_start(args, format);
-  deliver(severity, strerror(saved_errno), format, args);
+  deliver(severity, evutil_socket_error_to_string(saved.socket_error), format, args);
   va_end(args);
-  errno = saved_errno;
+  errors_restore(&saved);
 }
 
 /* The callback may leave by longjmp or by ending the program; a return is not accepted. */

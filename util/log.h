@@ -1,6 +1,7 @@
 #ifndef STRATA_UTIL_LOG_H_
 #define STRATA_UTIL_LOG_H_
 
+#include <event2/util.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -25,17 +26,15 @@ void strata_set_fatal_callback(strata_fatal_fn callback);
 /* 0: none; anything else: debug messages are produced. */
 void strata_set_debug_logging(uint32_t mask);
 
+#define STRATA_PRINTF(format_index, first_arg) EVENT2_PRINTF_(format_index, first_arg)
 #if defined(__GNUC__)
-#define STRATA_PRINTF(format_index, first_arg) \
-  __attribute__((format(printf, format_index, first_arg)))
 #define STRATA_NORETURN __attribute__((noreturn))
 #else
-#define STRATA_PRINTF(format_index, first_arg)
 #define STRATA_NORETURN
 #endif
 
 void strata_log(int severity, const char *format, ...) STRATA_PRINTF(2, 3);
-/* Appends ": " and the text of errno. */
+/* Appends ": " and the text of EVUTIL_SOCKET_ERROR(): errno, save on Windows. */
 void strata_log_errno(int severity, const char *format, ...) STRATA_PRINTF(2, 3);
 /* Reports at severity ERR and calls the fatal callback with `error`. Should that return or be
  * absent: aborts on STRATA_ERR_ABORT, else exits with `error` as status. */

@@ -8,8 +8,9 @@ extern "C" {
 #endif
 
 /* Making sockets, and what an error number means for the call that gave it. The public half of
- * this file's noun is in event2/util.h. Functions return 0 (or a descriptor), or -1 with errno
- * set, unless stated. */
+ * this file's noun is in event2/util.h. Functions return 0 (or a descriptor), or -1 with
+ * EVUTIL_SOCKET_ERROR() set, unless stated. "Closed on exec" means on Windows that child processes
+ * do not inherit the socket. */
 
 /* How a new descriptor behaves: set in the call that makes it where the system can do that, so
  * that no other thread's exec comes between. */
@@ -28,7 +29,8 @@ evutil_socket_t strata_accept4(evutil_socket_t listener, struct sockaddr *out_ad
 /* evutil_socketpair, both ends non-blocking and closed on exec. */
 int strata_socketpair(int domain, int type, int protocol, evutil_socket_t out_fds[2]);
 
-/* pipe2(2), both ends non-blocking and closed on exec: [0] is read from, [1] written to. */
+/* pipe2(2), both ends non-blocking and closed on exec: [0] is read from, [1] written to. On Windows
+ * a pair of sockets, since nothing else can be waited for. */
 int strata_pipe(evutil_socket_t out_fds[2]);
 
 /* Takes those of STRATA_SOCK_DEFAULT that are not in `flags` away from a descriptor that has both.
@@ -37,7 +39,7 @@ int strata_socket_drop_flags(evutil_socket_t fd, int flags);
 
 /* What a non-blocking connect has come to. */
 enum strata_connect_state {
-  STRATA_CONNECT_FAILED = -1, /* errno says why */
+  STRATA_CONNECT_FAILED = -1, /* EVUTIL_SOCKET_ERROR() says why */
   STRATA_CONNECT_PENDING = 0, /* wait until the socket is writable */
   STRATA_CONNECT_DONE = 1,
 };
@@ -63,6 +65,13 @@ int strata_error_connect_refused(int error);
 int strata_error_accept_retriable(int error);
 /* accept, socket: out of descriptors or kernel memory; a listener has to pause. */
 int strata_error_exhausted(int error);
+
+/* The socket error that says the same as a number of errno's: the number itself, except on Windows,
+ * where what fails for memory or an argument has its reason in errno and sockets have theirs in
+ * WSAGetLastError(). */
+int strata_error_from_errno(int number);
+/* Makes errno's reason that of EVUTIL_SOCKET_ERROR(). */
+void strata_errno_to_socket_error(void);
 
 #ifdef __cplusplus
 }

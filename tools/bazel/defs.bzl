@@ -66,18 +66,29 @@ def strata_cc_binary(name, srcs = [], copts = [], linkopts = [], tags = [], **kw
             tags = tags + ["guard"],
         )
 
+# For what is written with POSIX's names; needs //util/testing:posix_names in its deps.
+POSIX_NAMES_COPTS = select({
+    "//tools/platforms:windows": [
+        "-include",
+        "util/testing/posix_names.h",
+        "-Iutil/testing/windows_include",
+    ],
+    "//conditions:default": [],
+})
+
 def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "small", **kwargs):
     """cc_test with GoogleTest's main, failing if the installed libevent is in the process."""
     _cc_executable(
         cc_test,
         name,
         srcs,
-        copts,
+        POSIX_NAMES_COPTS + copts,
         linkopts,
         size = size,
         deps = deps + [
             "//third_party:gtest_main",
             "//tools/guards:no_system_libevent",
+            "//util/testing:posix_names",
         ],
         **kwargs
     )

@@ -18,8 +18,9 @@ struct plan {
 static struct plan plan;
 static atomic_ulong num_draws, num_left, num_injected[STRATA_NUM_FAULTS];
 
-static const char *const kind_names[] = {"eintr",   "eagain", "short",   "reset",
-                                         "enobufs", "emfile", "aborted", NULL};
+static const char *const kind_names[] = {"eintr",  "eagain",  "short", "reset",  "enobufs",
+                                         "emfile", "aborted", "ebusy", "enomem", "enosys",
+                                         "eperm",  "einval",  NULL};
 static const char *const call_names[] = {"read", "write", "accept", "connect",
                                          "open", "wait",  NULL};
 

@@ -15,6 +15,9 @@
  * - ENOBUFS: a write that took nothing, on a connection that stays (send(2)).
  * - EMFILE: no descriptor was made; a connection to be accepted stays in the backlog.
  * - ECONNABORTED: the connection to be accepted is gone (accept(2)).
+ * - EBUSY, EAGAIN and ENOMEM of io_uring_enter(2): nothing was submitted. EINTR ends its wait alone.
+ * - ENOSYS and EPERM of io_uring_setup(2) and epoll_pwait2(2), as of an old kernel or in a sandbox;
+ *   ENOMEM and EMFILE of the former. EINVAL and ENOMEM of io_uring_register(2).
  *
  * Whose calls: those of strata, that is of any object which is not compiled with `-include
  * util/testing/unfaulted.h`. That header binds a test's own calls to the C library when they are
@@ -36,12 +39,17 @@ enum strata_fault {
   STRATA_FAULT_ENOBUFS,
   STRATA_FAULT_EMFILE,
   STRATA_FAULT_ABORTED,
+  STRATA_FAULT_EBUSY,
+  STRATA_FAULT_ENOMEM,
+  STRATA_FAULT_ENOSYS,
+  STRATA_FAULT_EPERM,
+  STRATA_FAULT_EINVAL,
   STRATA_NUM_FAULTS
 };
 
 /* Takes a plan, and counts anew: `kind,kind...[:seed=N][:rate=PERCENT][:on=call,call...][:skip=N]
- * [:count=N]`, or NULL for no faults. Kinds: eintr eagain short reset enobufs emfile aborted.
- * Calls: read write accept connect open wait (all). The first `skip` calls that might fail do not,
+ * [:count=N]`, or NULL for no faults. Kinds: eintr eagain short reset enobufs emfile aborted ebusy enomem
+ * enosys eperm einval. Calls: read write accept connect open wait (all). The first `skip` calls that might fail do not,
  * and at most `count` fail. A rate of 100 needs a count: code that repeats an interrupted call
  * would never end. No other thread may be in strata meanwhile. -1 and no faults if it cannot be
  * read.

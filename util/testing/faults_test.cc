@@ -13,6 +13,7 @@
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -296,6 +297,25 @@ TEST_F(Faults, WaitsAreInterruptedWhereTheyMaySleep) {
   EXPECT_EQ(select(0, &set, nullptr, nullptr, nullptr), -1);
   EXPECT_EQ(errno, EINTR);
   EXPECT_EQ(strata_faults_total(), 4u);
+}
+
+// The calls that the C library has no functions for.
+TEST_F(Faults, SystemCallsByNumber) {
+  struct epoll_event event;
+  const long long none[] = {0, 0}, second[] = {1, 0};
+  const auto wait = [&](const long long *timeout) {
+    return syscall(SYS_epoll_pwait2, epoll_fd_, &event, 1, timeout, nullptr, 0);
+  };
+  ASSERT_EQ(strata_faults_set("eintr,enosys,eperm,emfile,enomem:rate=100:count=2"), 0);
+  EXPECT_EQ(wait(second), -1);
+  EXPECT_EQ(syscall(SYS_io_uring_setup, 1, nullptr), -1);
+  EXPECT_NE(errno, EFAULT);
+  EXPECT_EQ(syscall(SYS_getpid), getpid());
+  ASSERT_EQ(strata_faults_set("eintr:rate=100:count=1"), 0);
+  EXPECT_EQ(wait(none), 1);
+  EXPECT_EQ(strata_faults_total(), 0u);
+  EXPECT_EQ(wait(second), -1);
+  EXPECT_EQ(errno, EINTR);
 }
 
 // A listening TCP socket, and an address for it.

@@ -36,6 +36,7 @@ int __real_epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, 
 int __real_poll(struct pollfd *polls, nfds_t num_polls, int timeout_ms);
 int __real_ppoll(struct pollfd *polls, nfds_t num_polls, const struct timespec *timeout,
                  const sigset_t *mask);
+long __real_syscall(long number, ...);
 int __real_select(int num_fds, fd_set *read_fds, fd_set *write_fds, fd_set *except_fds,
                   struct timeval *timeout);
 

@@ -209,6 +209,12 @@
 #define EVENT__HAVE__GMTIME64_S 1
 #endif
 
+#if defined(__MINGW32__)
+#define EVENT__HAVE_SYS_PARAM_H 1
+#define EVENT__HAVE_SYS_TIME_H 1
+#define EVENT__HAVE_UNISTD_H 1
+#endif
+
 #if defined(_MSC_VER)
 /* Microsoft's headers have no ssize_t; <BaseTsd.h> has SSIZE_T. */
 #define EVENT__ssize_t SSIZE_T

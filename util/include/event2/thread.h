@@ -104,9 +104,9 @@ void evthread_set_id_callback(unsigned long (*id_fn)(void));
 
 #if defined(_WIN32)
 /**
- * Uses the locks, condition variables and thread ids of Windows.
+ * Uses the locks, condition variables and thread ids of Windows. It needs no library of its own.
  *
- * @return 0 on success, -1 when other hooks are in place.
+ * @return 0 on success (also when called again), -1 when other hooks are in place.
  */
 EVENT2_EXPORT_SYMBOL
 int evthread_use_windows_threads(void);

@@ -193,8 +193,9 @@ int evutil_date_rfc1123(char *date, const size_t datelen, const struct tm *tm);
 
 /* ---- sockets ---- */
 
-/** Makes two sockets connected to each other, as socketpair(2). On Windows over the loopback
- * interface, for AF_INET (or AF_UNIX) and SOCK_STREAM only. */
+/** Makes two sockets connected to each other, as socketpair(2). On Windows always over TCP and the
+ * loopback interface, for AF_INET or AF_UNIX, SOCK_STREAM and protocol 0 only: what is sent arrives
+ * a little later there. */
 EVENT2_EXPORT_SYMBOL
 int evutil_socketpair(int d, int type, int protocol, evutil_socket_t sv[2]);
 
@@ -221,11 +222,11 @@ int evutil_make_listen_socket_ipv6only(evutil_socket_t sock);
 EVENT2_EXPORT_SYMBOL
 int evutil_make_listen_socket_not_ipv6only(evutil_socket_t sock);
 
-/** The socket does not survive exec. */
+/** The socket does not survive exec; on Windows: child processes do not inherit it. */
 EVENT2_EXPORT_SYMBOL
 int evutil_make_socket_closeonexec(evutil_socket_t sock);
 
-/** Closes a socket, on Windows too. */
+/** Closes a socket, on Windows too, where close() is for files only. */
 EVENT2_EXPORT_SYMBOL
 int evutil_closesocket(evutil_socket_t sock);
 #define EVUTIL_CLOSESOCKET(s) evutil_closesocket(s)
@@ -239,14 +240,15 @@ int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock);
 /**
  * Switches TCP keep-alive on or off. On: after `timeout` idle seconds the peer is asked three
  * times, a third of `timeout` apart, before the connection counts as dead; timeout <= 0 leaves the
- * system's own times alone. (libevent 2.2.)
+ * system's own times alone. Windows before version 10 asks ten times. (libevent 2.2.)
  */
 EVENT2_EXPORT_SYMBOL
 int evutil_set_tcp_keepalive(evutil_socket_t sock, int on, int timeout);
 
 /** @name Errors of sockets
  *
- * Winsock keeps them apart from errno, with numbers and texts of its own.
+ * Winsock keeps them apart from errno, with numbers and texts of its own. A failure that has
+ * nothing to do with sockets (no memory, a wrong argument, a file) is in errno on Windows too.
  * @{ */
 #if defined(_WIN32)
 /** The last socket error of this thread. */
@@ -259,7 +261,7 @@ int evutil_set_tcp_keepalive(evutil_socket_t sock, int on, int timeout);
 /** The last error, taken from the socket where the system keeps it there. */
 EVENT2_EXPORT_SYMBOL
 int evutil_socket_geterror(evutil_socket_t sock);
-/** Its text, which belongs to the library. */
+/** Its text, which belongs to the library until libevent_global_shutdown(). */
 EVENT2_EXPORT_SYMBOL
 const char *evutil_socket_error_to_string(int errcode);
 #define EVUTIL_INVALID_SOCKET INVALID_SOCKET
@@ -281,7 +283,11 @@ const char *evutil_socket_error_to_string(int errcode);
 EVENT2_EXPORT_SYMBOL
 ev_int64_t evutil_strtoll(const char *s, char **endptr, int base);
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) && !defined(__clang__)
+/* There plain "printf" means the formats of Microsoft's old C library. */
+#define EVENT2_PRINTF_(format_index, first_arg) \
+  __attribute__((format(gnu_printf, format_index, first_arg)))
+#elif defined(__GNUC__)
 #define EVENT2_PRINTF_(format_index, first_arg) \
   __attribute__((format(printf, format_index, first_arg)))
 #else
@@ -490,7 +496,7 @@ int evutil_secure_rng_init(void);
 
 /**
  * Names a device to read from where the system has no call for random bytes. The string is not
- * copied. Call it before any other function of this group.
+ * copied. Call it before any other function of this group. On Windows it changes nothing.
  *
  * @return -1 once the generator is in use.
  */

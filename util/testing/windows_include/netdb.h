@@ -1,0 +1,8 @@
+#ifndef STRATA_WINDOWS_NETDB_H_
+#define STRATA_WINDOWS_NETDB_H_
+
+/* <netdb.h> of the tests in a Windows build; the rest of its names is in posix_names.h. */
+#include <winsock2.h>
+#include <ws2tcpip.h>
+
+#endif
