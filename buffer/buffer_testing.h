@@ -11,6 +11,7 @@ extern "C" {
 #include <event2/buffer_compat.h>
 }
 
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -23,6 +24,15 @@ extern "C" {
 // Asked by a test that strata passes in a way of its own, which says why.
 inline bool OnLibevent() {
   return STRATA_ORACLE;
+}
+
+// Why the last read or write of a descriptor failed, as a number of errno.
+inline int LastError() {
+#ifdef _WIN32
+  return posix_names::PosixError(WSAGetLastError());
+#else
+  return errno;
+#endif
 }
 
 struct Free {

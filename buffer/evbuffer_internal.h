@@ -72,13 +72,14 @@ void evbuffer_set_lock_(struct evbuffer *buf, strata_lock lock);
 void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool);
 
 /* One read(2) or readv(2) of at most max_len bytes (values above 128 KiB count as that) to the
- * end of the buffer, frozen or not. Returns bytes, 0 at the end of the stream, -1 with errno.
+ * end of the buffer, frozen or not. Returns bytes, 0 at the end of the stream, -1 with
+ * the error in EVUTIL_SOCKET_ERROR().
  * *out_filled (out_filled may be NULL): all that was asked for was read, so there may be more. */
 ev_ssize_t evbuffer_recv(struct evbuffer *buf, evutil_socket_t fd, size_t max_len, int *out_filled);
 
 /* Writes and drains at most max_len bytes, frozen or not: one send(2) or sendmsg(2), and one
- * sendfile(2) when a file follows. Returns bytes, or -1 with errno when nothing was written;
- * 0 when there is nothing to write. */
+ * sendfile(2) when a file follows. Returns bytes, or -1 with the error in
+ * EVUTIL_SOCKET_ERROR() when nothing was written; 0 when there is nothing to write. */
 ev_ssize_t evbuffer_send(struct evbuffer *buf, evutil_socket_t fd, size_t max_len);
 
 /* What the kernel moves by itself (overlapped.c), frozen or not. */

@@ -3,8 +3,9 @@
 
 #include <event2/buffer.h>
 
-/* The system calls of this layer, each made once, with the error left in errno. The only file
- * that differs between systems. */
+/* The system calls of this layer, each made once. What reads and writes a descriptor leaves its
+ * error in EVUTIL_SOCKET_ERROR(), the rest in errno. fd_io.c and fd_io_windows.c are the only files
+ * that differ between systems. */
 
 #if defined(__linux__)
 #define STRATA_HAVE_SENDFILE 1
@@ -12,16 +13,18 @@
 #define STRATA_HAVE_SENDFILE 0
 #endif
 
-/* How many extents one write takes. */
+/* How many extents one call takes at most. */
 #define STRATA_FD_MAX_WRITE_VECS 128
 
-/* Works on any descriptor. 0 at the end of the stream. */
+/* Works on any descriptor; on Windows, as the next two, on sockets alone. 0 at the stream's end. */
 ev_ssize_t strata_fd_readv(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs);
 
 /* Never raises SIGPIPE on a socket. has_more: the caller goes on at once, so a short last packet
  * may wait. */
 ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
                             int has_more);
+
+/* What has to do with files takes a descriptor of the C runtime on Windows. */
 
 /* From a position in a file, whose own position does not move. 0 when the file ends before.
  * ENOSYS or EINVAL: this pair of descriptors cannot be served that way. */

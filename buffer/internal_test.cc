@@ -1,7 +1,6 @@
 // What the layers above use: embedding, parents, deferred callbacks, pools, pinning.
 #include "buffer/evbuffer_internal.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -362,7 +361,7 @@ TEST_F(Recv, SmallReadKeepsASmallBlock) {
   EXPECT_LE(buf_->first->capacity, 4096u);
   EXPECT_EQ(nullptr, buf_->first->next) << "unused blocks have gone back";
   EXPECT_EQ(-1, evbuffer_recv(buf_, fds_[0], 65536, &filled));
-  EXPECT_EQ(EAGAIN, errno);
+  EXPECT_EQ(EAGAIN, LastError());
   EXPECT_EQ(nullptr, buf_->first->next);
   evbuffer_drain(buf_, 100);
   EXPECT_EQ(-1, evbuffer_recv(buf_, fds_[0], 65536, &filled));

@@ -1,5 +1,4 @@
 // Reading and writing descriptors. Runs on strata and on the installed libevent.
-#include <errno.h>
 #include <event2/util.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -71,11 +70,11 @@ TEST_F(BufferIo, ReadsLargeAmountsInOrder) {
 
 TEST_F(BufferIo, ReportsEndAndEmptiness) {
   EXPECT_EQ(-1, evbuffer_read(buf_, fds_[0], -1));
-  EXPECT_TRUE(errno == EAGAIN || errno == EWOULDBLOCK);
+  EXPECT_EQ(EAGAIN, LastError());
   Close(1);
   EXPECT_EQ(0, evbuffer_read(buf_, fds_[0], -1));
   EXPECT_EQ(-1, evbuffer_read(buf_, -1, -1));
-  EXPECT_EQ(EBADF, errno);
+  EXPECT_TRUE(LastError() == EBADF || LastError() == ENOTSOCK);
   EXPECT_EQ(0u, evbuffer_get_length(buf_));
 }
 
@@ -111,7 +110,7 @@ TEST_F(BufferIo, KeepsWhatDidNotFit) {
   while (evbuffer_get_length(buf_) > 0) {
     int len = evbuffer_write(buf_, fds_[0]);
     if (len < 0) {
-      ASSERT_TRUE(errno == EAGAIN || errno == EWOULDBLOCK);
+      ASSERT_EQ(EAGAIN, LastError());
       got += Receive(fds_[1]);
     }
   }
@@ -136,9 +135,12 @@ TEST_F(BufferIo, WorksOnPipes) {
 // libevent leaves the signal to the program.
 TEST_F(BufferIo, BrokenConnectionIsAnErrorNotASignal) {
   Close(1);
-  evbuffer_add(buf_, "hello", 5);
-  EXPECT_EQ(-1, evbuffer_write(buf_, fds_[0]));
-  EXPECT_EQ(EPIPE, errno);
+  do {  // TCP takes bytes until it hears that nobody will read them
+    evbuffer_drain(buf_, SIZE_MAX);
+    evbuffer_add(buf_, "hello", 5);
+  } while (evbuffer_write(buf_, fds_[0]) > 0);
+  EXPECT_TRUE(LastError() == EPIPE || LastError() == ECONNRESET || LastError() == ECONNABORTED)
+      << LastError();
   EXPECT_EQ("hello", Take());
 }
 

@@ -2,7 +2,10 @@
 #include <event2/buffer.h>
 #include <event2/thread.h>
 #include <gtest/gtest.h>
+
+#ifndef _WIN32
 #include <pthread.h>
+#endif
 
 #include <atomic>
 #include <cstring>
@@ -33,21 +36,49 @@ TEST_F(Locking, IsEnabledOnce) {
   evbuffer_free(buf);
 }
 
-// The hooks of pthreads take a pthread_mutex_t for a lock.
+// What the hooks take for a lock, recursive.
+#ifdef _WIN32
+class NativeLock {
+ public:
+  NativeLock() { InitializeCriticalSection(&section_); }
+  ~NativeLock() { DeleteCriticalSection(&section_); }
+  bool TryLock() { return TryEnterCriticalSection(&section_); }
+  void Unlock() { LeaveCriticalSection(&section_); }
+  void *get() { return &section_; }
+
+ private:
+  CRITICAL_SECTION section_;
+};
+#else
+class NativeLock {
+ public:
+  NativeLock() {
+    pthread_mutexattr_t recursive;
+    EXPECT_EQ(0, pthread_mutexattr_init(&recursive));
+    EXPECT_EQ(0, pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE));
+    EXPECT_EQ(0, pthread_mutex_init(&mutex_, &recursive));
+    pthread_mutexattr_destroy(&recursive);
+  }
+  ~NativeLock() { EXPECT_EQ(0, pthread_mutex_destroy(&mutex_)); }
+  bool TryLock() { return pthread_mutex_trylock(&mutex_) == 0; }
+  void Unlock() { pthread_mutex_unlock(&mutex_); }
+  void *get() { return &mutex_; }
+
+ private:
+  pthread_mutex_t mutex_;
+};
+#endif
+
 TEST_F(Locking, LockOfTheCallers) {
-  pthread_mutexattr_t recursive;
-  ASSERT_EQ(0, pthread_mutexattr_init(&recursive));
-  ASSERT_EQ(0, pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE));
-  pthread_mutex_t mutex;
-  ASSERT_EQ(0, pthread_mutex_init(&mutex, &recursive));
+  NativeLock lock;
   struct evbuffer *buf = evbuffer_new();
-  EXPECT_EQ(0, evbuffer_enable_locking(buf, &mutex));
-  EXPECT_EQ(-1, evbuffer_enable_locking(buf, &mutex));
+  EXPECT_EQ(0, evbuffer_enable_locking(buf, lock.get()));
+  EXPECT_EQ(-1, evbuffer_enable_locking(buf, lock.get()));
   auto is_taken = [&] {
     bool taken = false;
     std::thread([&] {
-      taken = pthread_mutex_trylock(&mutex) != 0;
-      if (!taken) pthread_mutex_unlock(&mutex);
+      taken = !lock.TryLock();
+      if (!taken) lock.Unlock();
     }).join();
     return taken;
   };
@@ -60,8 +91,6 @@ TEST_F(Locking, LockOfTheCallers) {
   EXPECT_FALSE(is_taken());
   evbuffer_free(buf);
   EXPECT_FALSE(is_taken()) << "not freed with the buffer";
-  EXPECT_EQ(0, pthread_mutex_destroy(&mutex));
-  pthread_mutexattr_destroy(&recursive);
 }
 
 TEST_F(Locking, WritersDoNotMixTheirRecords) {

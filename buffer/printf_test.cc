@@ -45,7 +45,7 @@ TEST(BufferPrintf, FormatsNumbers) {
     EXPECT_LIKE_SNPRINTF("%d|%i|%u|%x", value, value, static_cast<unsigned>(value),
                          static_cast<unsigned>(value));
   }
-  for (long value : {0L, -1L, 4294967296L, LONG_MAX, LONG_MIN}) {
+  for (long value : {0L, -1L, 65536L, LONG_MAX, LONG_MIN}) {
     EXPECT_LIKE_SNPRINTF("%ld %li %lu %lx", value, value, static_cast<unsigned long>(value),
                          static_cast<unsigned long>(value));
   }

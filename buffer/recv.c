@@ -2,6 +2,7 @@
 
 #include "buffer/evbuffer_internal.h"
 #include "buffer/fd_io.h"
+#include "util/socket.h"
 
 #define MAX_VECS 12
 /* More than this a call is not read: what the vectors below can hold. */
@@ -88,15 +89,15 @@ ev_ssize_t evbuffer_recv(struct evbuffer *buf, evutil_socket_t fd, size_t max_le
   add_new_room(buf, max_len, &landing);
   if (landing.num == 0) {
     strata_buffer_unlock(buf);
-    errno = ENOMEM;
+    EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(ENOMEM));
     return -1;
   }
   len = strata_fd_readv(fd, landing.vecs, landing.num);
-  error = errno;
+  error = EVUTIL_SOCKET_ERROR();
   land(buf, &landing, len > 0 ? (size_t)len : 0);
   if (out_filled) *out_filled = len > 0 && (size_t)len == landing.len;
   strata_buffer_finish(buf, len > 0 ? (size_t)len : 0, 0);
-  errno = error;
+  EVUTIL_SET_SOCKET_ERROR(error);
   return len;
 }
 

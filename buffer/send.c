@@ -4,6 +4,7 @@
 #include "buffer/fd_io.h"
 #include "buffer/file_segment.h"
 #include "buffer/pointer.h"
+#include "util/socket.h"
 
 /* What evbuffer_write_atmost() can return, and what one sendfile(2) sends. */
 #define MAX_SEND_LEN ((size_t)0x7ffff000)
@@ -45,7 +46,7 @@ static ev_ssize_t send_file(struct evbuffer_chain *chain, evutil_socket_t fd, si
                            max_len);
   if (len == 0) {
     /* The file has become shorter: what was promised will never come. */
-    errno = EIO;
+    EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(EIO));
     return -1;
   }
   if (len < 0 && (errno == EINVAL || errno == ENOSYS)) {
@@ -55,7 +56,7 @@ static ev_ssize_t send_file(struct evbuffer_chain *chain, evutil_socket_t fd, si
   return len;
 }
 
-/* What one call sends, without draining; -1 with errno when it is nothing. */
+/* What one call sends, without draining; -1 with the socket's error when it is nothing. */
 static ev_ssize_t send_front(struct evbuffer *buf, evutil_socket_t fd, size_t max_len) {
   struct run run;
   ev_ssize_t len = 0, file_len;
@@ -91,10 +92,10 @@ ev_ssize_t evbuffer_send(struct evbuffer *buf, evutil_socket_t fd, size_t max_le
     return 0;
   }
   len = send_front(buf, fd, max_len);
-  error = errno;
+  error = EVUTIL_SOCKET_ERROR();
   if (len > 0) strata_buffer_discard(buf, (size_t)len);
   strata_buffer_finish(buf, 0, len > 0 ? (size_t)len : 0);
-  errno = error;
+  EVUTIL_SET_SOCKET_ERROR(error);
   return len;
 }
 

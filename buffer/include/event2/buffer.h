@@ -232,19 +232,11 @@ int evbuffer_peek(struct evbuffer *buffer, ev_ssize_t len, struct evbuffer_ptr *
 /** Appends text as printf(3) would print it, without the terminating NUL.
  * @return its length, or -1. */
 EVENT2_EXPORT_SYMBOL
-int evbuffer_add_printf(struct evbuffer *buf, const char *fmt, ...)
-#ifdef __GNUC__
-    __attribute__((format(printf, 2, 3)))
-#endif
-    ;
+int evbuffer_add_printf(struct evbuffer *buf, const char *fmt, ...) EVENT2_PRINTF_(2, 3);
 
 /** As evbuffer_add_printf(), with a va_list. */
 EVENT2_EXPORT_SYMBOL
-int evbuffer_add_vprintf(struct evbuffer *buf, const char *fmt, va_list ap)
-#ifdef __GNUC__
-    __attribute__((format(printf, 2, 0)))
-#endif
-    ;
+int evbuffer_add_vprintf(struct evbuffer *buf, const char *fmt, va_list ap) EVENT2_PRINTF_(2, 0);
 
 /* ---- Lines and searching ---- */
 
@@ -334,7 +326,8 @@ int evbuffer_add_reference_with_offset(struct evbuffer *outbuf, const void *data
 
 /** Appends part of a file, to be sent as sendfile(2), mmap(2) or read(2) allow (see
  * EVBUFFER_FLAG_DRAINS_TO_FD and the EVBUF_FS_* flags). On success the descriptor belongs to the
- * buffer, which closes it when the bytes are gone; on failure it stays the caller's.
+ * buffer, which closes it when the bytes are gone; on failure it stays the caller's. On Windows it
+ * is one of the C runtime, whose text mode has no effect, and files are mapped or read.
  *
  * @param length -1 for everything from offset to the present end of the file.
  * @see evbuffer_file_segment_new()
@@ -390,11 +383,11 @@ EVENT2_EXPORT_SYMBOL
 int evbuffer_add_file_segment(struct evbuffer *buf, struct evbuffer_file_segment *seg,
                               ev_off_t offset, ev_off_t length);
 
-/* ---- Descriptors ---- */
+/* ---- Descriptors (on Windows: sockets) ---- */
 
 /** Writes what it can, in as few system calls as the content allows, and drains it.
  * @return how many bytes, or -1: nothing to write, the front is frozen, or an error of the
- *   system's (EAGAIN and EINTR included), then in errno. */
+ *   system's (EAGAIN and EINTR included), then in EVUTIL_SOCKET_ERROR(). */
 EVENT2_EXPORT_SYMBOL
 int evbuffer_write(struct evbuffer *buffer, evutil_socket_t fd);
 
@@ -404,7 +397,8 @@ int evbuffer_write_atmost(struct evbuffer *buffer, evutil_socket_t fd, ev_ssize_
 
 /** Reads once and appends what came.
  * @param howmuch the most to read; negative, or more than evbuffer_get_max_read(): that many.
- * @return how many bytes; 0 at the end of the stream (or when howmuch is 0); -1 on error. */
+ * @return how many bytes; 0 at the end of the stream (or when howmuch is 0); -1 on error, which is
+ *   in EVUTIL_SOCKET_ERROR(). */
 EVENT2_EXPORT_SYMBOL
 int evbuffer_read(struct evbuffer *buffer, evutil_socket_t fd, int howmuch);
 
