@@ -125,6 +125,14 @@ TEST_F(AllocFailure, Once) {
   });
 }
 
+int DuplicateWithAHighNumber(evutil_socket_t fd) {
+#ifdef _WIN32
+  return dup(fd);  // Whichever comes.
+#else
+  return fcntl(fd, F_DUPFD, 500);
+#endif
+}
+
 TEST_F(AllocFailure, ManyTimersAndDescriptors) {
   Sweep([] {
     struct event_base *base = event_base_new();
@@ -137,7 +145,7 @@ TEST_F(AllocFailure, ManyTimersAndDescriptors) {
       if (event_add(&event, &at_once) == 0) expected_calls++;
     }
     Pair pair;
-    const int high_fd = fcntl(pair[0], F_DUPFD, 500);  // Needs a larger map.
+    const int high_fd = DuplicateWithAHighNumber(pair[0]);  // Needs a larger map.
     struct event reader;
     event_assign(&reader, base, high_fd, EV_WRITE, Count, &calls);
     if (event_add(&reader, nullptr) == 0) expected_calls++;

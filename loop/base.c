@@ -15,6 +15,21 @@
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
+#include "util/winsock.h"
+
+/* What asks for a completion port. */
+#ifdef _WIN32
+#define COMPLETION_FLAGS (EVENT_BASE_FLAG_COMPLETION | EVENT_BASE_FLAG_STARTUP_IOCP)
+#else
+#define COMPLETION_FLAGS EVENT_BASE_FLAG_COMPLETION
+#endif
+
+/* There is no fork(2) on Windows. */
+#ifdef _WIN32
+#define HAS_FORK false
+#else
+#define HAS_FORK true
+#endif
 
 /* How long a difference between the clocks may be used before it is looked at again. */
 #define WALL_OFFSET_LIFETIME_NS (5 * STRATA_NS_PER_SECOND)
@@ -85,7 +100,7 @@ static bool take_backend(struct event_base *base, const struct event_config *con
 
 static int choose_backend(struct event_base *base, const struct event_config *config,
                           const struct event_readiness_ops *const *backends) {
-  if (base->config_flags & EVENT_BASE_FLAG_COMPLETION) {
+  if (base->config_flags & COMPLETION_FLAGS) {
     if (take_backend(base, config, backends, true)) return 0;
     strata_log_debug("event_base_new: no completion port is available");
   }
@@ -106,6 +121,7 @@ static void apply_config(struct event_base *base, const struct event_config *con
   if (environment_asks(base, "EVENT_PRECISE_TIMER"))
     base->config_flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
   if (environment_asks(base, "EVENT_COMPLETION")) base->config_flags |= EVENT_BASE_FLAG_COMPLETION;
+  base->num_cpus_hint = config->num_cpus_hint;
   base->max_dispatch_ns = config->max_dispatch_ns;
   base->max_dispatch_callbacks = config->max_dispatch_callbacks;
   base->limit_from_priority = config->limit_from_priority;
@@ -116,6 +132,7 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
   struct event_config defaults;
   event_config_init(&defaults);
   if (!config) config = &defaults;
+  if (strata_winsock_start() < 0) return NULL;
   event_debug_note_base();
   struct event_base *base = strata_calloc(1, sizeof(*base));
   if (!base) return NULL;
@@ -177,8 +194,9 @@ static void delete_all_events(struct event_base *base) {
   struct event *event;
   while (event_timeouts_foreach(base, take_out_of_heap, &event))
     event_del_locked(event, EVENT_DEL_NOBLOCK);
-  for (int fd = 0; fd < base->fds.num_slots; fd++)
-    while ((event = base->fds.slots[fd].events)) event_del_locked(event, EVENT_DEL_NOBLOCK);
+  for (int i = 0; i < base->fds.slots.num_places; i++)
+    while ((event = event_fd_slots_at(&base->fds.slots, i)->events))
+      event_del_locked(event, EVENT_DEL_NOBLOCK);
   for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++)
     while ((event = base->signals.events[signal])) event_del_locked(event, EVENT_DEL_NOBLOCK);
 }
@@ -266,6 +284,7 @@ static int reinit(struct event_base *base) {
 }
 
 int event_reinit(struct event_base *base) {
+  if (!HAS_FORK) return 0;
   event_base_lock(base);
   int result = reinit(base);
   event_base_unlock(base);

@@ -78,6 +78,7 @@ struct event_base {
   bool is_closing;
 
   int config_flags;
+  int num_cpus_hint;
   int64_t max_dispatch_ns;
   int max_dispatch_callbacks;
   int limit_from_priority;

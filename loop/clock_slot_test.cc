@@ -216,7 +216,7 @@ TEST_F(ClockSlot, PersistentTimersOfNoDuration) {
 TEST_F(ClockSlot, NegativeTimeoutIsDueAtOnce) {
   Ev ev(loop_, -1, 0);
   for (struct timeval tv : {timeval{-1, 0}, timeval{-1, 999999}, timeval{0, -1},
-                            timeval{std::numeric_limits<time_t>::min(), 0}}) {
+                            timeval{std::numeric_limits<decltype(timeval::tv_sec)>::min(), 0}}) {
     ev.calls = 0;
     EXPECT_EQ(0, event_add(ev.get(), &tv));
     loop_.Turn();
@@ -328,7 +328,8 @@ TEST_F(ClockSlot, UpdatingTheCacheOutsideTheLoopDoesNothing) {
 
 TEST_F(ClockSlot, FarFutureIsWellDefined) {
   Ev ev(loop_, -1, EV_PERSIST);
-  struct timeval far = {std::numeric_limits<time_t>::max(), 999999}, due = {0, 0};
+  struct timeval far = {std::numeric_limits<decltype(timeval::tv_sec)>::max(), 999999},
+                 due = {0, 0};
   EXPECT_EQ(0, event_add(ev.get(), &far));
   EXPECT_EQ(EV_TIMEOUT, event_pending(ev.get(), EV_TIMEOUT, &due));
   EXPECT_GT(Usec(due), WallUsec());
@@ -383,6 +384,20 @@ TEST_F(ClockSlot, FailingWaitEndsTheLoop) {
   EXPECT_EQ(1, ev.calls);
 }
 
+// Who can be woken needs no descriptor for that.
+TEST_F(ClockSlot, WakeTakesThePlaceOfADescriptor) {
+  struct event_readiness_ops ops = Ops("waking");
+  const struct event_readiness_ops *const table[] = {&ops, nullptr};
+  for (bool can_wake : {false, true}) {
+    if (can_wake) ops.wake = [](void *) {};
+    world_.masks.clear();
+    Loop loop(event_base_new_with_backends(nullptr, table));
+    EXPECT_EQ(0, evthread_make_base_notifiable(loop));
+    EXPECT_EQ(can_wake ? 0u : 1u, world_.masks.size());
+  }
+}
+
+#ifndef _WIN32
 // --- After a fork ---
 
 TEST_F(ClockSlot, ReinitRegistersEverythingAnew) {
@@ -407,6 +422,8 @@ TEST_F(ClockSlot, ReinitThatFailsChangesNothing) {
   loop_.Turn();
   EXPECT_EQ(1, ev.calls);
 }
+
+#endif
 
 // --- Making a base from a table ---
 

@@ -1,6 +1,7 @@
 #ifndef STRATA_LOOP_COMPLETION_H_
 #define STRATA_LOOP_COMPLETION_H_
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +36,9 @@ struct event_span {
 struct event_received {
   const void *data;
   size_t len;
+  bool is_scarce; /* the port has few left: better copied and given back than kept */
   void (*release)(struct event_received *received);
+  struct event_received *next; /* the loop's until the function runs, then whoever's it is */
 };
 
 enum event_operation_kind {
@@ -51,6 +54,14 @@ enum event_operation_kind {
   /* Connects a socket to `address`. */
   EVENT_OPERATION_CONNECT,
 };
+
+/* The error of an operation that was cancelled before it did anything, in the system's numbers for
+ * errors of sockets. */
+#ifdef _WIN32
+#define STRATA_OPERATION_CANCELLED WSA_OPERATION_ABORTED
+#else
+#define STRATA_OPERATION_CANCELLED ECANCELED
+#endif
 
 /* How many spans an operation may have. */
 #define STRATA_MAX_SPANS 16
@@ -69,32 +80,47 @@ struct event_operation {
   size_t max_len;
   struct sockaddr *address;
   ev_socklen_t address_len; /* in: the room, or the address's length */
+  bool repeats;             /* see STRATA_PORT_REPEATS */
 
   /* Valid while the function runs. */
   ev_ssize_t result; /* -1: `error` */
-  int error;         /* a socket error; ECANCELED when it was cancelled before it did anything */
+  int error;         /* a socket error; or STRATA_OPERATION_CANCELLED */
   struct event_received *received;
+  bool is_last; /* false: it goes on */
 
   /* The loop's. */
   struct event_base *base;
   struct event_operation *next, **link; /* among the base's, from launch until the function runs */
   bool is_in_flight;
+  struct event_received *first_result, **last_result; /* that the function was not told yet */
+  int end_error;                                      /* with which they end */
+
+  /* The port's: the socket that it was told of already, or -1. The launcher's duty is to call
+   * event_operation_forget_socket() when `fd` is to be another socket, even of the same number. */
+  evutil_socket_t known_fd;
+  unsigned known_by; /* which port, and what it noted */
 
   /* The port's. The words are 0 before a launch, and again when the operation is complete. */
   struct event_operation *next_waiting;
   intptr_t port_words[12];
 };
 
-/* `priority` is a base's; the function may launch the operation again, or free its memory. */
+/* `priority` is a base's; the function may launch the operation again, or free its memory (of one
+ * that repeats, when `is_last`). */
 void event_operation_init(struct event_operation *operation, int priority,
                           event_operation_fn function);
+/* What is launched next is for a socket that may be another one than before. */
+static inline void event_operation_forget_socket(struct event_operation *operation) {
+  operation->known_fd = -1;
+}
 /* 0, or -1 with errno: ENOTSUP (the base has no port), ECANCELED (it is being freed), ENOMEM. After
  * -1 the function is not called. One launch at a time. Any thread. */
 int event_operation_launch(struct event_operation *operation, struct event_base *base);
-/* Asks for the end of an operation. It completes soon: with ECANCELED, or as it would have. Does
- * nothing when it is not pending. Any thread. */
+/* Asks for the end of an operation. It completes soon: with STRATA_OPERATION_CANCELLED, or as it
+ * would have. A connection whose send was cancelled may be of no use any more: on Windows the
+ * kernel does not tell how much of it went. Does nothing when it is not pending. Any thread. */
 void event_operation_cancel(struct event_operation *operation);
-/* Launched, and the function has not begun. Any thread. */
+/* Launched, and the function has not begun (for the last time). Any thread. */
 static inline bool event_operation_is_pending(const struct event_operation *operation) {
   return __atomic_load_n(&operation->link, __ATOMIC_RELAXED) != NULL;
 }
@@ -106,6 +132,16 @@ void event_base_keep_going(struct event_base *base, int by);
 unsigned event_base_port_features(const struct event_base *base);
 #define STRATA_PORT_PRESENT 1
 #define STRATA_PORT_PROVIDES_MEMORY 2
+/* A send begins in its launch, and can't be taken back: of one that was cancelled it is not known
+ * how much went. */
+#define STRATA_PORT_SENDS_AT_ONCE 4
+/* A receive into the port's memory may be launched with `repeats` (and max_len 0): it goes on after
+ * a result, and so need not be launched anew for each. Its function runs once for each piece of
+ * data, in their order, and then exactly once with `is_last`, which brings no bytes: the end of the
+ * data, an error, or STRATA_OPERATION_CANCELLED. What was received before a cancellation took
+ * effect is told before that: nothing gets lost. The operation is launched all that time; its
+ * launcher cancels it when it does not want more, and bears with what comes until it has ended. */
+#define STRATA_PORT_REPEATS 8
 
 /* --- What a port implements. It shares its state with the readiness backend that brings it, whose
  * wait() reports completions to the sink. The base's lock is held in all calls. --- */

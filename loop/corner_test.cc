@@ -61,7 +61,8 @@ TEST(CornerTimeout, PersistentCommonTimeoutOfNothing) {
 TEST(CornerTimeout, FarFutureHasAWallTime) {
   Loop loop;
   Ev ev(loop, -1, 0);
-  const struct timeval far = {std::numeric_limits<int32_t>::max() * 1000LL, 0};
+  struct timeval far = {std::numeric_limits<int32_t>::max(), 0};
+  if (sizeof(far.tv_sec) > sizeof(int32_t)) far.tv_sec *= 1000;
   EXPECT_EQ(0, event_add(ev.get(), &far));
   struct timeval due = {0, 0};
   EXPECT_EQ(EV_TIMEOUT, event_pending(ev.get(), EV_TIMEOUT, &due));

@@ -176,11 +176,18 @@ static inline void set_timeout(struct event *event, const struct timeval *timeou
     event_timeouts_schedule(event, timeout, event_base_now_ns(base));
 }
 
+/* A timer that stays in the heap has its place there. */
+static inline bool needs_place(const struct event *event, const struct timeval *timeout) {
+  short flags = event->ev_evcallback.evcb_flags;
+  return (flags & (EVLIST_TIMEOUT | STRATA_EVLIST_QUEUED_TIMEOUT)) != EVLIST_TIMEOUT ||
+         !event_timeouts_is_plain(timeout);
+}
+
 int event_add_locked(struct event *event, const struct timeval *timeout) {
   struct event_base *base = event->ev_base;
   event_debug_assert_is_setup(event);
   if (event->ev_evcallback.evcb_flags & EVLIST_FINALIZING) return -1;
-  if (timeout && event_timeouts_reserve(base) < 0) return -1;
+  if (timeout && needs_place(event, timeout) && event_timeouts_reserve(base) < 0) return -1;
   if (must_insert(event) && insert(event) < 0) return -1;
   if (timeout) set_timeout(event, timeout);
   event_debug_note_add(event);

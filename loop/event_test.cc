@@ -144,6 +144,10 @@ TEST(EventIo, RegularFileIsAlwaysReadyWhereItIsAccepted) {
 TEST(EventIo, ClosedIsSeenBehindUnreadData) {
   Loop loop;
   if (!(event_base_get_features(loop) & EV_FEATURE_EARLY_CLOSE)) GTEST_SKIP();
+#ifdef _WIN32
+  if (GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != nullptr)
+    GTEST_SKIP() << "Wine looks at the first byte that waits";
+#endif
   Pair pair;
   Ev closed(loop, pair[0], EV_CLOSED | EV_PERSIST);
   closed.Add();

@@ -1,7 +1,6 @@
 #include "loop/fd_map.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 
 #include "loop/active.h"
@@ -12,40 +11,13 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-#define MIN_SLOTS 32
+#define MIN_DIRTY 32
 #define IO_EVENTS (EV_READ | EV_WRITE | EV_CLOSED)
 
 void event_fd_map_clear(struct fd_map *map) {
-  if (map->slots) strata_free(map->slots);
+  event_fd_slots_clear(&map->slots);
   if (map->dirty) strata_free(map->dirty);
   memset(map, 0, sizeof(*map));
-}
-
-struct fd_slot *event_fd_map_find(const struct fd_map *map, evutil_socket_t fd) {
-  return fd >= 0 && fd < map->num_slots ? &map->slots[fd] : NULL;
-}
-
-static int grow(struct fd_map *map, evutil_socket_t fd) {
-  int num_slots = map->num_slots ? map->num_slots : MIN_SLOTS;
-  while (num_slots <= fd) num_slots *= 2;
-  struct fd_slot *slots = strata_realloc(map->slots, (size_t)num_slots * sizeof(*slots));
-  if (!slots) return -1;
-  memset(slots + map->num_slots, 0, (size_t)(num_slots - map->num_slots) * sizeof(*slots));
-  /* The first event of a list points back into the slot, which has moved. */
-  for (int i = 0; i < map->num_slots; i++)
-    if (slots[i].events) slots[i].events->ev_.ev_io.ev_io_next.le_prev = &slots[i].events;
-  map->slots = slots;
-  map->num_slots = num_slots;
-  return 0;
-}
-
-static struct fd_slot *find_or_make(struct fd_map *map, evutil_socket_t fd) {
-  if (fd < 0 || fd > INT_MAX / 4) {
-    errno = EBADF;
-    return NULL;
-  }
-  if (fd >= map->num_slots && grow(map, fd) < 0) return NULL;
-  return &map->slots[fd];
 }
 
 static int backend_has_edge(const struct event_base *base) {
@@ -105,7 +77,7 @@ static bool put_off(struct event_base *base, evutil_socket_t fd, struct fd_slot 
   struct fd_map *map = &base->fds;
   if (slot->is_dirty) return true;
   if (map->num_dirty == map->dirty_capacity) {
-    int capacity = map->dirty_capacity ? map->dirty_capacity * 2 : MIN_SLOTS;
+    int capacity = map->dirty_capacity ? map->dirty_capacity * 2 : MIN_DIRTY;
     void *dirty = strata_realloc(map->dirty, (size_t)capacity * sizeof(*map->dirty));
     if (!dirty) return false;
     map->dirty = dirty;
@@ -131,7 +103,7 @@ static int sync_events(struct event_base *base, evutil_socket_t fd, struct fd_sl
 void event_fd_map_flush(struct event_base *base) {
   for (int i = 0; i < base->fds.num_dirty; i++) {
     evutil_socket_t fd = base->fds.dirty[i];
-    struct fd_slot *slot = &base->fds.slots[fd];
+    struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, fd);
     short mask = wanted_mask(base, slot);
     slot->is_dirty = false;
     if (kernel_knows(slot, mask)) continue;
@@ -140,7 +112,8 @@ void event_fd_map_flush(struct event_base *base) {
       continue;
     }
     if (tell_kernel(base, fd, slot, mask) < 0)
-      strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %d", base->backend->name, (int)fd);
+      strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %lld", base->backend->name,
+                       (long long)fd);
   }
   base->fds.num_dirty = 0;
 }
@@ -180,7 +153,7 @@ static bool mixes_triggering(const struct fd_slot *slot, const struct event *eve
 }
 
 int event_fd_map_add(struct event_base *base, struct event *event) {
-  struct fd_slot *slot = find_or_make(&base->fds, event->ev_fd);
+  struct fd_slot *slot = event_fd_slots_find_or_make(&base->fds.slots, event->ev_fd);
   if (!slot) return -1;
   if (is_full(slot) || (event_debug_mode_on && mixes_triggering(slot, event))) {
     errno = EINVAL;
@@ -195,7 +168,7 @@ int event_fd_map_add(struct event_base *base, struct event *event) {
 }
 
 void event_fd_map_remove(struct event_base *base, struct event *event) {
-  struct fd_slot *slot = event_fd_map_find(&base->fds, event->ev_fd);
+  struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, event->ev_fd);
   EV_LIST_REMOVE(event, ev_.ev_io.ev_io_next);
   /* Fails only to shrink an interest; what is reported beyond it finds no taker. */
   if (count_event(slot, event, -1)) (void)sync_events(base, event->ev_fd, slot);
@@ -208,7 +181,7 @@ static void unlink_source(struct fd_slot *slot, struct event_io_source *source) 
 }
 
 int event_fd_map_add_source(struct event_base *base, struct event_io_source *source) {
-  struct fd_slot *slot = find_or_make(&base->fds, source->fd);
+  struct fd_slot *slot = event_fd_slots_find_or_make(&base->fds.slots, source->fd);
   if (!slot) return -1;
   source->next = slot->sources;
   slot->sources = source;
@@ -222,13 +195,13 @@ int event_fd_map_add_source(struct event_base *base, struct event_io_source *sou
 }
 
 void event_fd_map_remove_source(struct event_base *base, struct event_io_source *source) {
-  struct fd_slot *slot = event_fd_map_find(&base->fds, source->fd);
+  struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, source->fd);
   unlink_source(slot, source);
   (void)sync_source(base, source->fd, slot);
 }
 
 int event_fd_map_update_source(struct event_base *base, struct event_io_source *source) {
-  struct fd_slot *slot = event_fd_map_find(&base->fds, source->fd);
+  struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, source->fd);
   return is_edge_triggered(base, slot) ? 0 : sync_source(base, source->fd, slot);
 }
 
@@ -251,7 +224,7 @@ static inline void activate_slot(struct event_base *base, struct fd_slot *slot, 
 }
 
 void event_fd_map_activate(struct event_base *base, evutil_socket_t fd, short what) {
-  struct fd_slot *slot = event_fd_map_find(&base->fds, fd);
+  struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, fd);
   if (!slot) return;
   activate_slot(base, slot, what);
   event_base_notify(base);
@@ -259,18 +232,18 @@ void event_fd_map_activate(struct event_base *base, evutil_socket_t fd, short wh
 
 void event_fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation,
                           short what) {
-  struct fd_slot *slot = event_fd_map_find(&base->fds, fd);
+  struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, fd);
   if (slot && slot->kernel_mask && slot->generation == generation) activate_slot(base, slot, what);
 }
 
 int event_fd_map_register_all(struct event_base *base) {
   int result = 0;
-  for (int fd = 0; fd < base->fds.num_slots; fd++) {
-    struct fd_slot *slot = &base->fds.slots[fd];
+  for (int i = 0; i < base->fds.slots.num_places; i++) {
+    struct fd_slot *slot = event_fd_slots_at(&base->fds.slots, i);
     slot->kernel_mask = 0;
     slot->backend_state = 0;
     slot->was_unused = false;
-    if (sync_source(base, fd, slot) < 0) result = -1;
+    if (sync_source(base, event_fd_slots_fd_at(&base->fds.slots, i), slot) < 0) result = -1;
   }
   return result;
 }

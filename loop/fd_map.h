@@ -1,34 +1,18 @@
 #ifndef STRATA_LOOP_FD_MAP_H_
 #define STRATA_LOOP_FD_MAP_H_
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event_struct.h>
 
+#include "loop/fd_slots.h"
 #include "loop/readiness.h"
 
 struct event_base;
 struct event_io_source;
 
-/* Everyone who watches one descriptor, and what the kernel was told about it. */
-struct fd_slot {
-  struct event *events; /* a list through ev_.ev_io.ev_io_next */
-  struct event_io_source *sources;
-  intptr_t backend_state;
-  uint32_t generation; /* grows whenever the kernel is told to forget the descriptor */
-  short kernel_mask;
-  uint16_t num_read, num_write, num_closed; /* events that watch for each */
-  uint16_t num_level;                       /* events without EV_ET */
-  bool is_dirty;   /* in the list of descriptors to tell the kernel about */
-  bool was_unused; /* nobody watched it for a time since the kernel was told: it may be another file
-                    */
-};
-
-/* An array indexed by descriptor. A zeroed map is empty and valid. */
 struct fd_map {
-  struct fd_slot *slots;
-  int num_slots;
+  struct fd_slots slots;  /* a zeroed map is empty and valid */
   evutil_socket_t *dirty; /* for a backend that takes changes once a turn */
   int num_dirty, dirty_capacity;
 };
@@ -36,8 +20,6 @@ struct fd_map {
 /* All functions are called with the base's lock held. */
 
 void event_fd_map_clear(struct fd_map *map);
-/* NULL when nobody ever watched the descriptor. */
-struct fd_slot *event_fd_map_find(const struct fd_map *map, evutil_socket_t fd);
 
 /* Starts or stops watching for an event that has EV_READ, EV_WRITE or EV_CLOSED. event_fd_map_add
  * returns 0, or -1 with errno (EBADF, EPERM, ENOMEM) and no change. Edge-triggered events that

@@ -22,8 +22,8 @@ static int visit(struct event *event, void *arg) {
 /* An event is in up to three lists; each walk passes over what an earlier one has shown. */
 static int visit_inserted(struct event_base *base, struct visit *v) {
   int result = 0;
-  for (int fd = 0; fd < base->fds.num_slots && !result; fd++)
-    for (struct event *e = base->fds.slots[fd].events; e && !result;
+  for (int i = 0; i < base->fds.slots.num_places && !result; i++)
+    for (struct event *e = event_fd_slots_at(&base->fds.slots, i)->events; e && !result;
          e = e->ev_.ev_io.ev_io_next.le_next)
       result = visit(e, v);
   for (int signal = 0; signal < EVENT_NUM_SIGNALS && !result; signal++)

@@ -25,12 +25,49 @@ static void unlink_operation(struct event_operation *operation) {
   set_link(operation, NULL);
 }
 
+static void add_result(struct event_operation *operation) {
+  struct event_received *received = operation->received;
+  received->next = NULL;
+  if (!operation->first_result) operation->last_result = &operation->first_result;
+  *operation->last_result = received;
+  operation->last_result = &received->next;
+  operation->is_last = true;
+}
+
+/* The oldest result, which the function will see. The task is queued again for the next one, behind
+ * what waits there. */
+static void take_result(struct event_operation *operation) {
+  struct event_received *received = operation->first_result;
+  operation->first_result = received->next;
+  operation->received = received;
+  operation->result = (ev_ssize_t)received->len;
+  operation->error = 0;
+  operation->is_last = false;
+  if (operation->first_result || !operation->is_in_flight)
+    event_active_queue_push(operation->base, &operation->task);
+}
+
+/* Base lock held; the function runs next. */
+static void begin_function(struct event_operation *operation) {
+  if (operation->first_result) {
+    take_result(operation);
+    return;
+  }
+  operation->is_last = true;
+  if (operation->repeats) {
+    operation->received = NULL;
+    operation->error = operation->end_error;
+    operation->result = operation->error ? -1 : 0;
+  }
+  unlink_operation(operation);
+}
+
 static void run(struct event_callback *task, void *arg) {
   (void)task;
   struct event_operation *operation = arg;
   struct event_base *base = operation->base;
   event_base_lock(base);
-  unlink_operation(operation);
+  begin_function(operation);
   event_base_unlock(base);
   operation->function(operation);
 }
@@ -40,6 +77,7 @@ void event_operation_init(struct event_operation *operation, int priority,
   memset(operation, 0, sizeof(*operation));
   event_callback_init(&operation->task, priority, run, operation);
   operation->function = function;
+  event_operation_forget_socket(operation);
 }
 
 static int launch(struct event_operation *operation, struct event_base *base) {
@@ -50,6 +88,7 @@ static int launch(struct event_operation *operation, struct event_base *base) {
   /* Another thread may be cancelling it, and finds the same base. */
   if (operation->base != base) operation->base = base;
   operation->received = NULL;
+  operation->is_last = true;
   operation->is_in_flight = true;
   if (base->port->launch(base->backend_state, operation) < 0) {
     operation->is_in_flight = false;
@@ -90,7 +129,12 @@ unsigned event_base_port_features(const struct event_base *base) {
 }
 
 void event_operation_complete(struct event_base *base, struct event_operation *operation) {
-  operation->is_in_flight = false;
+  if (operation->is_last) {
+    operation->is_in_flight = false;
+    operation->end_error = operation->error;
+  } else {
+    add_result(operation);
+  }
   event_active_queue_push(base, &operation->task);
 }
 
@@ -114,7 +158,7 @@ void event_operations_end_all(struct event_base *base) {
   while (base->operations) {
     struct event_operation *operation = base->operations;
     event_active_queue_remove(base, &operation->task);
-    unlink_operation(operation);
+    begin_function(operation);
     event_base_unlock(base);
     operation->function(operation);
     event_base_lock(base);
@@ -132,7 +176,7 @@ void event_operations_begin_again(struct event_base *base) {
     if (only_takes(operation) && base->port->launch(base->backend_state, operation) == 0) continue;
     memset(operation->port_words, 0, sizeof(operation->port_words));
     operation->result = -1;
-    operation->error = ECANCELED;
+    operation->error = STRATA_OPERATION_CANCELLED;
     event_operation_complete(base, operation);
   }
 }

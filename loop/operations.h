@@ -6,7 +6,8 @@ struct event_operation;
 
 /* A base's side of loop/completion.h. Base lock held. */
 
-/* What the sink does with a completion: queues the function. */
+/* What the sink does with a completion, or with a result (`is_last` false, `received`) of an
+ * operation that goes on: queues the function. */
 void event_operation_complete(struct event_base *base, struct event_operation *operation);
 
 /* For a base that is being freed: cancels what is in flight, waits until the kernel has let go of
@@ -14,7 +15,7 @@ void event_operation_complete(struct event_base *base, struct event_operation *o
 void event_operations_end_all(struct event_base *base);
 
 /* In a child of fork(2), with a fresh port: what only takes is launched again. A send or a connect
- * is the parent's, which carries it out: it ends with ECANCELED here. */
+ * is the parent's, which carries it out: it ends cancelled here. */
 void event_operations_begin_again(struct event_base *base);
 
 #endif

@@ -172,7 +172,7 @@ TEST_F(Race, SignalEventsActivatedFromManyThreads) {
 TEST_F(Race, SignalEventsInManyBases) {
   QuietLog quiet;
   std::vector<std::thread> threads;
-  const int kSignals[] = {SIGUSR1, SIGUSR2, SIGWINCH};
+  const int kSignals[] = {SIGUSR1, SIGUSR2, SIGTERM};
   for (int signal : kSignals) {
     threads.emplace_back([signal] {
       for (int i = 0; i < 200; i++) {

@@ -29,7 +29,8 @@ struct event_readiness_sink {
   /* Release and take the base's lock; a backend brackets the system call that blocks with them. */
   void (*unlock)(struct event_readiness_sink *sink);
   void (*lock)(struct event_readiness_sink *sink);
-  /* Takes an operation that has ended (loop/completion.h). As ready(). */
+  /* Takes an operation that has ended, or a result of one that repeats (loop/completion.h). As
+   * ready(). */
   void (*complete)(struct event_readiness_sink *sink, struct event_operation *operation);
 };
 
@@ -63,6 +64,10 @@ struct event_readiness_ops {
    * any number. Called with the base's lock held, returns with it held. 0 also when a signal ended
    * the wait. */
   int (*wait)(void *state, int64_t now_ns, int64_t deadline_ns, struct event_readiness_sink *sink);
+  /* Makes the wait() that goes on, or the one that is about to, return soon; one that nobody needs
+   * any more may end the next wait(). From any thread, with the base's lock or without it. NULL:
+   * the base watches a descriptor for that. */
+  void (*wake)(void *state);
   /* Frees the state. Also called in a child of fork(2), where it must leave alone what is the
    * parent's or was not inherited, and after init() has made the state that takes its place. */
   void (*destroy)(void *state);

@@ -2,33 +2,21 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "loop/active.h"
 #include "loop/base.h"
 #include "loop/global_lock.h"
+#include "loop/signal_handler.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
 #include "util/socket.h"
 
-/* Where the handler writes; -1: nowhere. Several bases may take signals in turn, so the owner is
- * remembered to know who may reset it: it is never looked into, for its own lock guards it. */
+/* Several bases may take signals in turn, so the one that has them is remembered to know who may
+ * reset it: it is never looked into, for its own lock guards it. */
 static struct event_global_lock owner_lock = EVENT_GLOBAL_LOCK_INIT;
 static const struct event_base *handler_base;
-static atomic_int handler_fd = -1;
-
-static void on_signal(int signal) {
-  int saved_errno = errno;
-  unsigned char number = (unsigned char)signal;
-  /* A full pipe already tells of more signals than anyone counts. */
-  ssize_t ignored = write(atomic_load(&handler_fd), &number, 1);
-  (void)ignored;
-  errno = saved_errno;
-}
 
 void event_signal_map_init(struct signal_map *map) {
   memset(map, 0, sizeof(*map));
@@ -48,10 +36,9 @@ static void on_readable(struct event_callback *task, void *arg) {
   (void)task;
   unsigned char numbers[1024];
   int num_calls[EVENT_NUM_SIGNALS] = {0};
-  ssize_t len;
-  while ((len = read(base->signals.read_fd, numbers, sizeof(numbers))) > 0 ||
-         (len < 0 && errno == EINTR))
-    for (ssize_t i = 0; i < len; i++)
+  size_t len;
+  while ((len = event_signal_take_numbers(base->signals.read_fd, numbers, sizeof(numbers))) > 0)
+    for (size_t i = 0; i < len; i++)
       if (numbers[i] < EVENT_NUM_SIGNALS) num_calls[numbers[i]]++;
   event_io_source_clear_ready(&base->signals.source, EV_READ);
   event_base_lock(base);
@@ -90,7 +77,7 @@ int event_signal_map_claim_signals(struct event_base *base) {
   event_global_lock_acquire(&owner_lock);
   int was_taken = handler_base && handler_base != base;
   handler_base = base;
-  atomic_store(&handler_fd, base->signals.write_fd);
+  event_signal_handler_set_target(base->signals.write_fd);
   event_global_lock_release(&owner_lock);
   return was_taken;
 }
@@ -101,7 +88,7 @@ static int disclaim_signals(const struct event_base *base) {
   int was_owner = handler_base == base;
   if (was_owner) {
     handler_base = NULL;
-    atomic_store(&handler_fd, -1);
+    event_signal_handler_set_target(-1);
   }
   event_global_lock_release(&owner_lock);
   return was_owner;
@@ -113,22 +100,12 @@ static void take_over_signals(struct event_base *base) {
                "a second event_base has signal events: the first one gets no more signals");
 }
 
-static int can_be_caught(int signal) {
-  struct sigaction action;
-  return signal != SIGKILL && signal != SIGSTOP && sigaction(signal, NULL, &action) == 0;
-}
-
 static int install_handler(struct event_base *base, int signal) {
   struct signal_map *map = &base->signals;
-  struct sigaction *old_action = strata_malloc(sizeof(*old_action));
+  struct event_signal_action *old_action = event_signal_action_new();
   if (!old_action) return -1;
   take_over_signals(base); /* before the first signal can come */
-  struct sigaction action;
-  memset(&action, 0, sizeof(action));
-  action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;
-  sigfillset(&action.sa_mask);
-  if (sigaction(signal, &action, old_action) < 0) {
+  if (event_signal_handler_install(signal, old_action) < 0) {
     strata_free(old_action);
     return -1;
   }
@@ -140,20 +117,19 @@ static int install_handler(struct event_base *base, int signal) {
 static void restore_handler(struct event_base *base, int signal) {
   struct signal_map *map = &base->signals;
   if (!map->old_actions[signal]) return;
-  if (sigaction(signal, map->old_actions[signal], NULL) < 0)
-    strata_log_errno(STRATA_LOG_WARN, "sigaction");
-  strata_free(map->old_actions[signal]);
+  event_signal_handler_restore(signal, map->old_actions[signal]);
   map->old_actions[signal] = NULL;
   if (--map->num_handlers == 0) (void)disclaim_signals(base);
 }
 
 int event_signal_map_add(struct event_base *base, struct event *event) {
   struct signal_map *map = &base->signals;
-  int signal = event->ev_fd;
-  if (signal <= 0 || signal >= EVENT_NUM_SIGNALS || !can_be_caught(signal)) {
+  if (event->ev_fd <= 0 || event->ev_fd >= EVENT_NUM_SIGNALS ||
+      !event_signal_can_be_caught((int)event->ev_fd)) {
     errno = EINVAL;
     return -1;
   }
+  int signal = (int)event->ev_fd;
   if (open_pipe(base) < 0) return -1;
   if (!map->events[signal]) {
     if (install_handler(base, signal) < 0) return -1;
@@ -167,7 +143,7 @@ int event_signal_map_add(struct event_base *base, struct event *event) {
 void event_signal_map_remove(struct event_base *base, struct event *event) {
   struct signal_map *map = &base->signals;
   EV_LIST_REMOVE(event, ev_.ev_signal.ev_signal_next);
-  if (!map->events[event->ev_fd]) restore_handler(base, event->ev_fd);
+  if (!map->events[event->ev_fd]) restore_handler(base, (int)event->ev_fd);
 }
 
 void event_signal_map_stop(struct event_base *base) {

@@ -8,16 +8,16 @@
 #include "loop/io_source.h"
 
 struct event_base;
-struct sigaction;
+struct event_signal_action;
 
 #define EVENT_NUM_SIGNALS 65
 
-/* Signals reach the loop through a pipe that the handler writes the signal's number to
- * (sigaction(2); write(2) is async-signal-safe). One base at a time receives the signals of the
- * process: the one with signal events that was last added to or began to run. */
+/* Signals reach the loop through a pipe that the handler (loop/signal_handler.h) writes the
+ * signal's number to (sigaction(2); write(2) is async-signal-safe). One base at a time receives the
+ * signals of the process: the one with signal events that was last added to or began to run. */
 struct signal_map {
-  struct event *events[EVENT_NUM_SIGNALS];          /* lists through ev_.ev_signal.ev_signal_next */
-  struct sigaction *old_actions[EVENT_NUM_SIGNALS]; /* NULL: the handler isn't ours */
+  struct event *events[EVENT_NUM_SIGNALS]; /* lists through ev_.ev_signal.ev_signal_next */
+  struct event_signal_action *old_actions[EVENT_NUM_SIGNALS]; /* NULL: the handler isn't ours */
   int num_handlers;
   evutil_socket_t read_fd, write_fd; /* -1 until the first signal event */
   struct event_io_source source;

@@ -1,13 +1,27 @@
-// Signals as events. POSIX only.
+// Signals as events.
 #include <errno.h>
 #include <signal.h>
 #include <sys/time.h>
 
 #include <memory>
+#include <thread>
 
 #include "loop/test_support.h"
 
 namespace {
+
+// What is done about a signal; it stays so.
+void (*HandlerOf(int number))(int) {
+#ifdef _WIN32
+  void (*const handler)(int) = signal(number, SIG_DFL);
+  signal(number, handler);
+  return handler;
+#else
+  struct sigaction action;
+  sigaction(number, nullptr, &action);
+  return action.sa_handler;
+#endif
+}
 
 TEST(Signal, RaisedSignalReachesItsEvent) {
   Loop loop;
@@ -33,17 +47,14 @@ TEST(Signal, KeepsTheLoopAliveWhilePending) {
 }
 
 TEST(Signal, NonPersistentFiresOnce) {
-  struct sigaction before, after;
   signal(SIGUSR1, SIG_IGN);
-  sigaction(SIGUSR1, nullptr, &before);
   Loop loop;
   Ev ev(loop, SIGUSR1, EV_SIGNAL);
   ev.Add();
   raise(SIGUSR1);
   EXPECT_EQ(1, loop.Dispatch());
   EXPECT_EQ(1, ev.calls);
-  sigaction(SIGUSR1, nullptr, &after);
-  EXPECT_EQ(SIG_IGN, after.sa_handler);
+  EXPECT_EQ(SIG_IGN, HandlerOf(SIGUSR1));
   signal(SIGUSR1, SIG_DFL);
 }
 
@@ -124,18 +135,9 @@ void OwnHandler(int) {}
 
 class SignalHandlers : public ::testing::Test {
  protected:
-  void SetUp() override {
-    struct sigaction action;
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = OwnHandler;
-    sigaction(SIGUSR1, &action, nullptr);
-  }
+  void SetUp() override { signal(SIGUSR1, OwnHandler); }
   void TearDown() override { signal(SIGUSR1, SIG_DFL); }
-  static bool OwnIsInstalled() {
-    struct sigaction action;
-    sigaction(SIGUSR1, nullptr, &action);
-    return action.sa_handler == OwnHandler;
-  }
+  static bool OwnIsInstalled() { return HandlerOf(SIGUSR1) == OwnHandler; }
 };
 
 TEST_F(SignalHandlers, RestoredByTheLastDeletion) {
@@ -178,6 +180,8 @@ TEST_F(SignalHandlers, OneBaseAfterAnother) {
   EXPECT_TRUE(OwnIsInstalled());
 }
 
+#ifndef _WIN32
+// Nothing but the program itself sends signals on Windows, and they interrupt nothing.
 TEST_F(SignalHandlers, ForeignSignalsDoNotEndTheLoop) {
   struct sigaction action;
   memset(&action, 0, sizeof(action));
@@ -202,6 +206,19 @@ TEST(Signal, InterruptsABlockingWait) {
   struct itimerval once = {{0, 0}, {0, 20000}};
   setitimer(ITIMER_REAL, &once, nullptr);
   EXPECT_EQ(1, loop.Dispatch());
+  EXPECT_EQ(1, ev.calls);
+}
+
+#endif
+
+// Where the console's signals come from on Windows.
+TEST(Signal, RaisedInAnotherThread) {
+  Loop loop;
+  Ev ev(loop, SIGUSR1, EV_SIGNAL);
+  ev.Add();
+  std::thread raiser([] { raise(SIGUSR1); });
+  EXPECT_EQ(1, loop.Dispatch());
+  raiser.join();
   EXPECT_EQ(1, ev.calls);
 }
 
@@ -238,7 +255,7 @@ TEST(Signal, ActiveBySignal) {
   second.Add();
   other.Add();
   event_base_active_by_signal(loop, SIGUSR1);
-  event_base_active_by_signal(loop, SIGHUP);  // Nobody waits for it.
+  event_base_active_by_signal(loop, SIGTERM);  // Nobody waits for it.
   loop.Turn();
   EXPECT_EQ(1, first.calls);
   EXPECT_EQ(EV_SIGNAL, first.last_what);
@@ -250,7 +267,12 @@ TEST(Signal, ActiveBySignal) {
 TEST(Signal, ImpossibleSignalsAreRefused) {
   QuietLog quiet;
   Loop loop;
-  Ev kill_event(loop, SIGKILL, EV_SIGNAL | EV_PERSIST);
+#ifdef _WIN32
+  const int kNobodyCatches = 9;
+#else
+  const int kNobodyCatches = SIGKILL;
+#endif
+  Ev kill_event(loop, kNobodyCatches, EV_SIGNAL | EV_PERSIST);
   EXPECT_EQ(-1, kill_event.Add());
   EXPECT_EQ(0, kill_event.Pending(EV_SIGNAL));
   Ev beyond(loop, 100000, EV_SIGNAL | EV_PERSIST);

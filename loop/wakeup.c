@@ -25,7 +25,7 @@ void event_base_wakeup_init(struct event_base *base) {
 
 int event_base_wakeup_open(struct event_base *base) {
   struct event_base_wakeup *wakeup = &base->wakeup;
-  if (event_io_source_is_attached(&wakeup->source)) return 0;
+  if (base->backend->wake || event_io_source_is_attached(&wakeup->source)) return 0;
   if (strata_wakeup_open(&wakeup->descriptors) < 0) return -1;
   if (event_io_source_attach(&wakeup->source, base, wakeup->descriptors.read_fd) == 0 &&
       event_io_source_set_want(&wakeup->source, EV_READ) == 0)
@@ -40,10 +40,18 @@ void event_base_wakeup_close(struct event_base *base) {
   base->wakeup.is_pending = false;
 }
 
-void event_base_wakeup_send(struct event_base *base) {
-  struct event_base_wakeup *wakeup = &base->wakeup;
+static void signal_descriptor(struct event_base_wakeup *wakeup) {
   if (wakeup->is_pending || !event_io_source_is_attached(&wakeup->source)) return;
-  if (!event_base_runs_elsewhere(base)) return;
   wakeup->is_pending = strata_wakeup_signal(&wakeup->descriptors) == 0;
   if (!wakeup->is_pending) strata_log_errno(STRATA_LOG_WARN, "waking the loop");
+}
+
+void event_base_wakeup_send(struct event_base *base) {
+  if (!event_base_runs_elsewhere(base)) return;
+  if (!base->backend->wake) {
+    signal_descriptor(&base->wakeup);
+    return;
+  }
+  base->may_be_waiting = false; /* one is enough for this wait */
+  base->backend->wake(base->backend_state);
 }

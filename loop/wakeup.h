@@ -8,7 +8,8 @@
 
 struct event_base;
 
-/* How another thread ends a loop's wait. */
+/* How another thread ends a loop's wait: by the backend's wake(), or, where it has none, by a
+ * descriptor of the base's own that is open from when threads may need it. */
 struct event_base_wakeup {
   struct strata_wakeup descriptors;
   struct event_io_source source;
