@@ -19,6 +19,7 @@ struct operation_state {
   bool is_collected;  /* among those that the next wait looks at */
   bool is_submitted;  /* the kernel has it */
   bool is_connecting; /* the kernel was asked to connect, and let go of it */
+  bool is_multishot;  /* it was asked to go on receiving */
 };
 
 static struct operation_state *state_of(struct event_operation *operation) {
@@ -81,6 +82,7 @@ static void finish(struct event_operation *operation, ev_ssize_t result, int err
   memset(own, 0, sizeof(*own));
   operation->result = result;
   operation->error = error;
+  operation->is_last = true;
   sink->complete(sink, operation);
 }
 
@@ -98,6 +100,14 @@ static void use_span(struct io_uring_sqe *sqe, struct event_operation *operation
   sqe->addr = (uint64_t)(uintptr_t)operation->spans[0].data;
   size_t len = operation->spans[0].len;
   sqe->len = len > INT32_MAX ? INT32_MAX : (uint32_t)len;
+}
+
+/* Each time into a block of the pool's, until that has none left. */
+static void use_multishot(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  state_of(operation)->is_multishot = true;
+  sqe->opcode = IORING_OP_RECV;
+  sqe->ioprio = IORING_RECV_MULTISHOT;
+  sqe->flags = IOSQE_BUFFER_SELECT;
 }
 
 static void use_memory_of_port(struct io_uring_sqe *sqe, struct event_operation *operation) {
@@ -126,13 +136,21 @@ static void use_address(struct io_uring_sqe *sqe, struct event_operation *operat
   sqe->off = operation->address_len;
 }
 
-static void fill_in(struct io_uring_sqe *sqe, struct event_operation *operation) {
+static bool can_be_multishot(const struct io_uring_state *state,
+                             struct event_operation *operation) {
+  return operation->repeats && !state->has_no_multishot && !state_of(operation)->own_memory;
+}
+
+static void fill_in(struct io_uring_state *state, struct io_uring_sqe *sqe,
+                    struct event_operation *operation) {
   sqe->fd = operation->fd;
   sqe->user_data = user_data_of(operation);
   switch (operation->kind) {
     case EVENT_OPERATION_RECV:
     case EVENT_OPERATION_SEND:
-      if (takes_memory_of_port(operation))
+      if (takes_memory_of_port(operation) && can_be_multishot(state, operation))
+        use_multishot(sqe, operation);
+      else if (takes_memory_of_port(operation))
         use_memory_of_port(sqe, operation);
       else if (operation->num_spans == 1)
         use_span(sqe, operation);
@@ -175,7 +193,7 @@ static int submit(struct io_uring_state *state, struct event_operation *operatio
     return errno = ENOMEM, -1;
   struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
   if (!sqe) return errno = EBUSY, -1;
-  fill_in(sqe, operation);
+  fill_in(state, sqe, operation);
   own->is_submitted = true;
   return 0;
 }
@@ -215,7 +233,14 @@ static bool all_memory_is_in_use(struct event_operation *operation, int error) {
 
 static void begin_again(struct io_uring_state *state, struct event_operation *operation) {
   state_of(operation)->is_submitted = false;
+  state_of(operation)->is_multishot = false;
   collect(state, operation);
+}
+
+/* Whether there is a block again, or for this operation alone. */
+static bool find_memory(struct io_uring_state *state, struct event_operation *operation) {
+  if (strata_received_pool_has_more(state->pool)) return true;
+  return (state_of(operation)->own_memory = strata_received_new(STRATA_RECEIVED_LEN)) != NULL;
 }
 
 static struct event_received *received_by(struct io_uring_state *state,
@@ -229,19 +254,45 @@ static struct event_received *received_by(struct io_uring_state *state,
   return len ? own_memory : NULL;
 }
 
+/* One of several results. With the last that the kernel gives on its own it is to be asked anew. */
+static void report_result(struct io_uring_state *state, struct event_operation *operation,
+                          const struct io_uring_cqe *cqe, struct event_readiness_sink *sink) {
+  struct operation_state *own = state_of(operation);
+  if (operation->received == own->own_memory) own->own_memory = NULL;
+  operation->is_last = false;
+  sink->complete(sink, operation);
+  if (!(cqe->flags & IORING_CQE_F_MORE)) begin_again(state, operation);
+}
+
+/* An older kernel does not know the flag. */
+static bool is_multishot_unknown(struct io_uring_state *state, struct event_operation *operation,
+                                 int error) {
+  if (error != EINVAL || !state_of(operation)->is_multishot) return false;
+  state->has_no_multishot = true;
+  return true;
+}
+
 void strata_io_uring_port_report(struct io_uring_state *state, const struct io_uring_cqe *cqe,
                                  struct event_readiness_sink *sink) {
   struct event_operation *operation = (struct event_operation *)(uintptr_t)cqe->user_data;
   int error = cqe->res < 0 ? -cqe->res : 0;
-  if (state_of(operation)->is_collected) take_out(state, operation);
+  if (!(cqe->flags & IORING_CQE_F_MORE) && state_of(operation)->is_collected)
+    take_out(state, operation);
   operation->received = received_by(state, operation, cqe);
   if (operation->received && !operation->received->len) {
     operation->received->release(operation->received);
     operation->received = NULL;
   }
+  if (operation->received && operation->repeats) {
+    report_result(state, operation, cqe, sink);
+    return;
+  }
+  if (is_multishot_unknown(state, operation, error)) {
+    begin_again(state, operation);
+    return;
+  }
   if (all_memory_is_in_use(operation, error)) {
-    state_of(operation)->own_memory = strata_received_new(STRATA_RECEIVED_LEN);
-    if (state_of(operation)->own_memory) {
+    if (find_memory(state, operation)) {
       begin_again(state, operation);
       return;
     }
@@ -266,7 +317,7 @@ void strata_io_uring_port_destroy(struct io_uring_state *state) {
 }
 
 const struct event_port_ops strata_io_uring_port_ops = {
-    .features = STRATA_PORT_PROVIDES_MEMORY,
+    .features = STRATA_PORT_PROVIDES_MEMORY | STRATA_PORT_REPEATS,
     .launch = port_launch,
     .cancel = port_cancel,
 };

@@ -25,6 +25,7 @@ struct io_uring_state {
 
   struct event_operation *first_launched, **last_launched; /* not yet prepared */
   bool has_no_pool;                                        /* the kernel refused to have one */
+  bool has_no_multishot;                                   /* it receives only once (Linux 5.19) */
   struct received_pool *pool;                              /* NULL until bytes have to go there */
 };
 

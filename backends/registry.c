@@ -11,7 +11,10 @@
 #include "backends/epoll.h"
 #include "backends/io_uring.h"
 #endif
-#if !defined(_WIN32)
+#if defined(_WIN32)
+#include "backends/afd.h"
+#include "backends/win32_select.h"
+#else
 #include "backends/poll.h"
 #include "backends/select.h"
 #endif
@@ -21,7 +24,10 @@ static const struct event_readiness_ops *const backends[] = {
 #if defined(__linux__)
     &event_epoll_ops,
 #endif
-#if !defined(_WIN32)
+#if defined(_WIN32)
+    &event_afd_ops,
+    &event_win32_select_ops,
+#else
     &event_poll_ops,
     &event_select_ops,
 #endif

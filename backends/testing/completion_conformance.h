@@ -15,6 +15,7 @@
 #include "backends/testing/completion_fork.h"
 #include "backends/testing/completion_loop.h"
 #include "backends/testing/completion_memory.h"
+#include "backends/testing/completion_repeat.h"
 #include "backends/testing/completion_threads.h"
 #include "backends/testing/completion_transfer.h"
 

@@ -111,7 +111,7 @@ TEST_P(CompletionConformance, ConnectRefused) {
   Op connect;
   ASSERT_EQ(0, connect.Connect(client, address).Launch(base_));
   ASSERT_TRUE(Finish(&connect));
-  EXPECT_EQ(ECONNREFUSED, connect.error);
+  EXPECT_EQ(kConnectionRefused, connect.error);
 }
 
 TEST_P(CompletionConformance, ConnectWaits) {
@@ -126,6 +126,7 @@ TEST_P(CompletionConformance, ConnectWaits) {
   EXPECT_TRUE(connect.IsCancelled());
 }
 
+#ifndef _WIN32  // A listener cannot be shut down there.
 TEST_P(CompletionConformance, ListenerShutDownWhileAccepting) {
   Listener listener;
   Op accept;
@@ -136,7 +137,6 @@ TEST_P(CompletionConformance, ListenerShutDownWhileAccepting) {
   EXPECT_EQ(-1, accept.result);
 }
 
-#ifndef _WIN32
 // The connection waits in the queue until there are descriptors again.
 TEST_P(CompletionConformance, OutOfDescriptors) {
   Listener listener;

@@ -35,6 +35,22 @@ extern "C" {
 
 namespace completion_testing {
 
+// Errors of sockets, in the system's numbers.
+#ifdef _WIN32
+constexpr int kConnectionRefused = WSAECONNREFUSED, kConnectionReset = WSAECONNRESET;
+#else
+constexpr int kConnectionRefused = ECONNREFUSED, kConnectionReset = ECONNRESET;
+#endif
+
+// What has become of a connection whose peer is gone. Windows distinguishes who gave it up.
+inline bool IsBroken(int error) {
+#ifdef _WIN32
+  return error == WSAECONNRESET || error == WSAECONNABORTED || error == WSAESHUTDOWN;
+#else
+  return error == EPIPE || error == ECONNRESET;
+#endif
+}
+
 inline void Release(struct event_received *received) {
   received->release(received);
 }
@@ -68,6 +84,14 @@ class Op {
   Op &Recv(evutil_socket_t fd, size_t max_len = 0) {
     Set(EVENT_OPERATION_RECV, fd, {});
     get()->max_len = max_len;
+    return *this;
+  }
+  // The same, again and again: the function runs for each piece of data, which `stream` collects.
+  Op &RecvRepeatedly(evutil_socket_t fd) {
+    Recv(fd);
+    get()->repeats = true;
+    stream.clear();
+    num_results = 0;
     return *this;
   }
   Op &RecvInto(evutil_socket_t fd, const std::vector<size_t> &lens) {
@@ -104,13 +128,16 @@ class Op {
   }
   bool IsPending() const { return event_operation_is_pending(&inner_.operation); }
   bool IsDone() const { return num_done == num_launched; }
-  bool IsCancelled() const { return result == -1 && error == ECANCELED; }
+  bool IsCancelled() const { return result == -1 && error == STRATA_OPERATION_CANCELLED; }
 
   std::atomic<int> num_launched{0}, num_done{0};
   // Of the last completion.
   ev_ssize_t result = -2;
   int error = 0;
   std::string bytes;
+  bool is_last = true;
+  std::string stream;  // Of all results of one that repeats.
+  std::atomic<int> num_results{0};
   bool keeps_block = false;  // The function leaves it in `block`.
   struct event_received *block = nullptr;
   struct sockaddr_in address = {};
@@ -128,9 +155,11 @@ class Op {
     struct event_operation *operation = get();
     operation->kind = kind;
     operation->fd = fd;
+    event_operation_forget_socket(operation);
     operation->spans = spans_.data();
     operation->num_spans = static_cast<int>(spans_.size());
     operation->max_len = 0;
+    operation->repeats = false;
     return *this;
   }
 
@@ -155,13 +184,21 @@ class Op {
 
   static void Run(struct event_operation *operation) {
     Op *self = reinterpret_cast<WithSelf *>(operation)->self;
-    EXPECT_FALSE(event_operation_is_pending(operation));
+    self->is_last = operation->is_last;
+    EXPECT_EQ(!self->is_last, event_operation_is_pending(operation));
+    EXPECT_TRUE(self->is_last || (operation->repeats && operation->result > 0));
+    EXPECT_FALSE(self->is_last && operation->repeats && operation->received != nullptr);
     self->result = operation->result;
     self->error = operation->error;
     EXPECT_GE(self->result, -1);
     EXPECT_EQ(self->result == -1, self->error != 0);
     self->TakeBytes(*operation);
-    self->num_done++;
+    if (!self->is_last) {
+      self->stream += self->bytes;
+      self->num_results++;
+    } else {
+      self->num_done++;
+    }
     const Fn fn = self->fn_;
     if (fn) fn(self);
   }

@@ -83,7 +83,7 @@ TEST_P(CompletionConformance, NoMemoryForAnError) {
   Turn();
   server.Reset();
   ASSERT_TRUE(Finish(&recv));
-  EXPECT_EQ(ECONNRESET, recv.error);
+  EXPECT_EQ(kConnectionReset, recv.error);
   EXPECT_EQ(nullptr, recv.get()->received);
 }
 

@@ -80,10 +80,10 @@ TEST_P(CompletionConformance, ResetByThePeer) {
   server.Reset();
   ASSERT_TRUE(Finish(&recv));
   EXPECT_EQ(-1, recv.result);
-  EXPECT_EQ(ECONNRESET, recv.error);
+  EXPECT_EQ(kConnectionReset, recv.error);
   ASSERT_EQ(0, again.RecvInto(client, {4}).Launch(base_));
   ASSERT_TRUE(Finish(&again));
-  EXPECT_EQ(0, again.result);
+  EXPECT_LE(again.result, 0) << "Linux tells of the reset once";
 }
 
 TEST_P(CompletionConformance, ResetDuringASend) {
@@ -102,7 +102,7 @@ TEST_P(CompletionConformance, ResetDuringASend) {
   if (server >= 0) server.Reset();
   ASSERT_TRUE(Finish(&send));
   EXPECT_EQ(-1, send.result);
-  EXPECT_TRUE(send.error == ECONNRESET || send.error == EPIPE) << send.error;
+  EXPECT_TRUE(IsBroken(send.error)) << send.error;
 }
 
 TEST_P(CompletionConformance, SendOfEachNumberOfSpans) {
@@ -175,11 +175,13 @@ TEST_P(CompletionConformance, SendToAClosedPeer) {
   Pair pair;
   pair.Close(1);
   Op one, many;
-  ASSERT_EQ(0, one.Send(pair[0], {"x"}).Launch(base_));
-  ASSERT_EQ(0, many.Send(pair[0], {"x", "y"}).Launch(base_));
-  ASSERT_TRUE(Finish({&one, &many}));
-  EXPECT_EQ(EPIPE, one.error);
-  EXPECT_EQ(EPIPE, many.error);
+  do {  // Over TCP the first bytes go out, and bring the news.
+    ASSERT_EQ(0, one.Send(pair[0], {"x"}).Launch(base_));
+    ASSERT_EQ(0, many.Send(pair[0], {"x", "y"}).Launch(base_));
+    ASSERT_TRUE(Finish({&one, &many}));
+  } while (one.result >= 0 || many.result >= 0);
+  EXPECT_TRUE(IsBroken(one.error)) << one.error;
+  EXPECT_TRUE(IsBroken(many.error)) << many.error;
 }
 
 TEST_P(CompletionConformance, PeerClosesWhileASendWaits) {
@@ -191,7 +193,7 @@ TEST_P(CompletionConformance, PeerClosesWhileASendWaits) {
   pair.Close(1);
   ASSERT_TRUE(Finish(&send));
   EXPECT_EQ(-1, send.result);
-  EXPECT_TRUE(send.error == EPIPE || send.error == ECONNRESET) << send.error;
+  EXPECT_TRUE(IsBroken(send.error)) << send.error;
 }
 
 TEST_P(CompletionConformance, HalfCloseLeavesTheOtherDirection) {
@@ -207,6 +209,7 @@ TEST_P(CompletionConformance, HalfCloseLeavesTheOtherDirection) {
   EXPECT_EQ("still", pair.Recv(1));
 }
 
+#ifndef _WIN32  // shutdown() does not say there what becomes of a receive that waits.
 TEST_P(CompletionConformance, OwnShutdownEndsWhatWaits) {
   Pair pair;
   Op recv;
@@ -216,6 +219,7 @@ TEST_P(CompletionConformance, OwnShutdownEndsWhatWaits) {
   ASSERT_TRUE(Finish(&recv));
   EXPECT_LE(recv.result, 0);
 }
+#endif
 
 TEST_P(CompletionConformance, BothDirectionsAtOnce) {
   Pair pair;

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,6 +55,7 @@ class Sink {
   int num_unlocks = 0;
   std::atomic<bool> is_locked{true};
   std::function<void()> on_unlock;  // Runs at each release of the lock, just before the wait.
+  std::mutex *lock = nullptr;       // Stands for the base's, where other threads change something.
 
   // Everything that was reported of a descriptor, 0 for nothing.
   short WhatOf(evutil_socket_t fd) const {
@@ -86,9 +88,11 @@ class Sink {
     EXPECT_TRUE(Self(sink)->is_locked) << "released twice";
     Self(sink)->num_unlocks++;
     Self(sink)->is_locked = false;
+    if (Self(sink)->lock != nullptr) Self(sink)->lock->unlock();
     if (Self(sink)->on_unlock) Self(sink)->on_unlock();
   }
   static void Lock(struct event_readiness_sink *sink) {
+    if (Self(sink)->lock != nullptr) Self(sink)->lock->lock();
     EXPECT_FALSE(Self(sink)->is_locked) << "taken twice";
     Self(sink)->is_locked = true;
   }

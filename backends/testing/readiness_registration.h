@@ -3,7 +3,9 @@
 #define BACKENDS_TESTING_READINESS_REGISTRATION_H_
 
 #include <stdlib.h>
+#ifndef _WIN32
 #include <sys/wait.h>
+#endif
 
 #include "backends/testing/readiness_fixture.h"
 
@@ -99,6 +101,7 @@ TEST_P(ReadinessConformance, ForgottenDescriptorMayBeRegisteredAgain) {
   EXPECT_EQ(EV_WRITE, backend_.PollOf(pair.a));
 }
 
+#ifndef _WIN32  // A socket cannot be given a number.
 // The base was not told that the number now names something else: it asks for a change of what the
 // kernel has forgotten.
 TEST_P(ReadinessConformance, ChangeOfAReusedNumberRegistersIt) {
@@ -116,7 +119,9 @@ TEST_P(ReadinessConformance, ChangeOfAReusedNumberRegistersIt) {
   for (const Report &report : sink.reports) EXPECT_EQ(5u, report.generation);
   EXPECT_EQ(0, backend_.Change(number, 0));
 }
+#endif
 
+#ifndef _WIN32  // A socket cannot be given a number.
 TEST_P(ReadinessConformance, ForgettingAReusedNumberSucceeds) {
   Pair pair, fresh;
   ASSERT_EQ(0, backend_.Change(pair.a, EV_WRITE));
@@ -124,7 +129,9 @@ TEST_P(ReadinessConformance, ForgettingAReusedNumberSucceeds) {
   EXPECT_EQ(0, backend_.Change(pair.a, 0));
   EXPECT_EQ(0, backend_.PollOf(pair.a));
 }
+#endif
 
+#ifndef _WIN32  // A socket cannot be given a number.
 // The number was closed, reused, and is registered without having been forgotten.
 TEST_P(ReadinessConformance, RegisteringAReusedNumber) {
   Pair pair, fresh;
@@ -137,6 +144,7 @@ TEST_P(ReadinessConformance, RegisteringAReusedNumber) {
   EXPECT_EQ(EV_WRITE, sink.reports[0].what);
   EXPECT_EQ(3u, sink.reports[0].generation);
 }
+#endif
 
 // dup2(2) of a file onto itself by way of another number: the kernel has a registration that the
 // base believes to be gone.
@@ -180,6 +188,7 @@ inline void ExpectEveryChangeFails(readiness_testing::Backend *backend, evutil_s
   }
 }
 
+#ifndef _WIN32  // Files have descriptors of the C runtime's.
 TEST_P(ReadinessConformance, RegularFileIsRefusedOrAlwaysReady) {
   char name[] = "/tmp/readiness.XXXXXX";
   Fd file(mkstemp(name));
@@ -193,6 +202,7 @@ TEST_P(ReadinessConformance, RegularFileIsRefusedOrAlwaysReady) {
     EXPECT_EQ(0, backend_.Change(file, 0));
   }
 }
+#endif
 
 TEST_P(ReadinessConformance, ClosedDescriptorIsRefused) {
   Pair pair;
@@ -238,6 +248,7 @@ TEST_P(ReadinessConformance, DestroyedWithDescriptorsRegistered) {
   EXPECT_EQ(1, recv(pair.b, &byte, 1, 0));
 }
 
+#ifndef _WIN32  // No descriptor is the lowest.
 TEST_P(ReadinessConformance, DestroyingReleasesDescriptors) {
   Fd before(dup(0));
   const evutil_socket_t lowest = before;
@@ -246,7 +257,9 @@ TEST_P(ReadinessConformance, DestroyingReleasesDescriptors) {
   Fd after(dup(0));
   EXPECT_EQ(lowest, after);
 }
+#endif
 
+#ifndef _WIN32
 // A child makes a state of its own; what it changes there leaves the parent's alone. Its exit
 // status is 0, or the number of the check that failed.
 TEST_P(ReadinessConformance, ChildStartsAnew) {
@@ -274,5 +287,6 @@ TEST_P(ReadinessConformance, ChildStartsAnew) {
   readiness_testing::Send(pair.b);
   EXPECT_EQ(EV_READ, backend_.PollOf(pair.a));
 }
+#endif
 
 #endif  // BACKENDS_TESTING_READINESS_REGISTRATION_H_

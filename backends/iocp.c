@@ -1,0 +1,353 @@
+#include <errno.h>
+#include <string.h>
+
+#include "backends/iocp_error.h"
+#include "backends/iocp_state.h"
+#include "util/memory.h"
+#include "util/queue.h"
+#include "util/socket.h"
+
+/* Operations by overlapped calls of Winsock. They begin in their launch, whatever thread that is:
+ * the kernel does not end what a thread began on a socket that has a port. */
+
+#define RECEIVED_LEN 16384
+#define MAX_SPAN_LEN INT32_MAX
+
+/* AcceptEx: each address needs 16 bytes more than the longest of the protocol. */
+#define ADDRESS_LEN (sizeof(struct sockaddr_storage) + 16)
+
+/* What a connection is accepted into. */
+struct accept_room {
+  evutil_socket_t fd;
+  char addresses[2 * ADDRESS_LEN];
+};
+
+/* What the port keeps in an operation. */
+struct operation_state {
+  OVERLAPPED overlapped; /* first */
+  struct event_received *received;
+  struct accept_room *accept_room;
+  HANDLE event, event_wait, port; /* for a socket whose packets go to another port */
+  bool is_with_kernel;            /* a packet will come */
+};
+
+static struct operation_state *state_of(struct event_operation *operation) {
+  _Static_assert(sizeof(struct operation_state) <= sizeof(operation->port_words), "it fits");
+  return (struct operation_state *)(void *)operation->port_words;
+}
+
+static struct event_operation *operation_of(OVERLAPPED *overlapped) {
+  return STRATA_CONTAINER_OF(overlapped, struct event_operation, port_words);
+}
+
+/* --- Beginning. Functions return 0 (it has ended well), WSA_IO_PENDING, or the error. --- */
+
+static int result_of(bool is_success) {
+  return is_success ? 0 : WSAGetLastError();
+}
+
+static DWORD fill_in(WSABUF *buffers, const struct event_operation *operation) {
+  for (int i = 0; i < operation->num_spans; i++) {
+    size_t len = operation->spans[i].len;
+    buffers[i].buf = operation->spans[i].data;
+    buffers[i].len = len > MAX_SPAN_LEN ? MAX_SPAN_LEN : (ULONG)len;
+  }
+  return (DWORD)operation->num_spans;
+}
+
+static void release_received(struct event_received *received) {
+  strata_free(received);
+}
+
+static struct event_received *new_received(size_t max_len) {
+  size_t len = max_len && max_len < RECEIVED_LEN ? max_len : RECEIVED_LEN;
+  struct event_received *received = strata_malloc(sizeof(*received) + len);
+  if (!received) return NULL;
+  received->data = received + 1;
+  received->len = len;
+  received->release = release_received;
+  return received;
+}
+
+static int begin_recv(struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  WSABUF buffers[STRATA_MAX_SPANS];
+  DWORD num_buffers = fill_in(buffers, operation), flags = 0;
+  if (!num_buffers) {
+    own->received = new_received(operation->max_len);
+    if (!own->received) return WSA_NOT_ENOUGH_MEMORY;
+    buffers[0].buf = (char *)(own->received + 1);
+    buffers[0].len = (ULONG)own->received->len;
+    num_buffers = 1;
+  }
+  return result_of(WSARecv((SOCKET)operation->fd, buffers, num_buffers, NULL, &flags,
+                           &own->overlapped, NULL) == 0);
+}
+
+static int begin_send(struct event_operation *operation) {
+  WSABUF buffers[STRATA_MAX_SPANS];
+  DWORD num_buffers = fill_in(buffers, operation);
+  return result_of(WSASend((SOCKET)operation->fd, buffers, num_buffers, NULL, 0,
+                           &state_of(operation)->overlapped, NULL) == 0);
+}
+
+static int load(evutil_socket_t fd, GUID guid, void *out_function) {
+  DWORD len;
+  return WSAIoctl((SOCKET)fd, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), out_function,
+                  sizeof(void *), &len, NULL, NULL);
+}
+
+/* All sockets with completion ports are Winsock's own, which have the same functions. */
+static int load_functions(struct iocp_state *state, evutil_socket_t fd) {
+  if (state->connect_ex) return 0;
+  if (load(fd, (GUID)WSAID_ACCEPTEX, &state->accept_ex) != 0 ||
+      load(fd, (GUID)WSAID_GETACCEPTEXSOCKADDRS, &state->get_addresses) != 0)
+    return WSAGetLastError();
+  return result_of(load(fd, (GUID)WSAID_CONNECTEX, &state->connect_ex) == 0);
+}
+
+/* A socket of the listener's kind. */
+static int make_accept_room(evutil_socket_t listener, struct accept_room **out_room) {
+  WSAPROTOCOL_INFOW protocol;
+  int len = sizeof(protocol);
+  if (getsockopt((SOCKET)listener, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0)
+    return WSAGetLastError();
+  struct accept_room *room = strata_malloc(sizeof(*room));
+  if (!room) return WSA_NOT_ENOUGH_MEMORY;
+  room->fd = strata_socket_new(protocol.iAddressFamily, protocol.iSocketType, protocol.iProtocol,
+                               STRATA_SOCK_DEFAULT);
+  if (room->fd < 0) {
+    int error = WSAGetLastError();
+    strata_free(room);
+    return error;
+  }
+  *out_room = room;
+  return 0;
+}
+
+static int begin_accept(struct iocp_state *state, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  int error = load_functions(state, operation->fd);
+  if (!error) error = make_accept_room(operation->fd, &own->accept_room);
+  if (error) return error;
+  DWORD len;
+  return result_of(state->accept_ex((SOCKET)operation->fd, (SOCKET)own->accept_room->fd,
+                                    own->accept_room->addresses, 0, ADDRESS_LEN, ADDRESS_LEN, &len,
+                                    &own->overlapped));
+}
+
+/* ConnectEx asks for a socket that is bound. */
+static int bind_to_any(const struct event_operation *operation) {
+  struct sockaddr_storage any;
+  memset(&any, 0, sizeof(any));
+  any.ss_family = operation->address->sa_family;
+  if (bind((SOCKET)operation->fd, (struct sockaddr *)&any, operation->address_len) == 0) return 0;
+  int error = WSAGetLastError();
+  return error == WSAEINVAL ? 0 : error; /* it was bound already */
+}
+
+static int begin_connect(struct iocp_state *state, struct event_operation *operation) {
+  int error = load_functions(state, operation->fd);
+  if (!error) error = bind_to_any(operation);
+  if (error) return error;
+  return result_of(state->connect_ex((SOCKET)operation->fd, operation->address,
+                                     operation->address_len, NULL, 0, NULL,
+                                     &state_of(operation)->overlapped));
+}
+
+static int begin(struct iocp_state *state, struct event_operation *operation) {
+  switch (operation->kind) {
+    case EVENT_OPERATION_RECV:
+      return begin_recv(operation);
+    case EVENT_OPERATION_SEND:
+      return begin_send(operation);
+    case EVENT_OPERATION_ACCEPT:
+      return begin_accept(state, operation);
+    case EVENT_OPERATION_CONNECT:
+      return begin_connect(state, operation);
+  }
+  return WSAEINVAL;
+}
+
+static int know_socket(const struct iocp_state *state, struct event_operation *operation) {
+  if (operation->known_fd == operation->fd &&
+      (operation->known_by & ~STRATA_IOCP_FLAGS) == state->id)
+    return 0;
+  int error = strata_iocp_attach(state, operation->fd, &operation->known_by);
+  operation->known_fd = error ? -1 : operation->fd;
+  return error;
+}
+
+/* --- Sockets whose packets go to another port: of a base that they were used with before (before
+ * Windows 8.1, and Wine), or of the program's. An event tells of the end, and the lowest bit of its
+ * handle asks for no packet (GetQueuedCompletionStatus, Remarks). --- */
+
+static bool is_foreign(const struct event_operation *operation) {
+  return operation->known_by & STRATA_IOCP_FOREIGN;
+}
+
+static int make_event(struct iocp_state *state, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  own->port = state->port;
+  own->event = CreateEventW(NULL, TRUE, FALSE, NULL);
+  own->overlapped.hEvent = (HANDLE)((uintptr_t)own->event | 1);
+  return own->event ? 0 : WSA_NOT_ENOUGH_MEMORY;
+}
+
+/* In a thread of the system's. */
+static void CALLBACK on_event(void *arg, BOOLEAN has_timed_out) {
+  struct operation_state *own = arg;
+  (void)has_timed_out;
+  (void)PostQueuedCompletionStatus(own->port, 0, STRATA_IOCP_OPERATION, &own->overlapped);
+}
+
+/* Returns what has become of it. */
+static int watch_event(struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  if (RegisterWaitForSingleObject(&own->event_wait, own->event, on_event, own, INFINITE,
+                                  WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE))
+    return WSA_IO_PENDING;
+  own->event_wait = NULL;
+  (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
+  WaitForSingleObject(own->event, INFINITE);
+  return strata_iocp_error((int32_t)own->overlapped.Internal);
+}
+
+static void drop_event(struct operation_state *own) {
+  if (own->event_wait) (void)UnregisterWaitEx(own->event_wait, INVALID_HANDLE_VALUE);
+  if (own->event) CloseHandle(own->event);
+}
+
+static int begin_foreign(struct iocp_state *state, struct event_operation *operation) {
+  int error = make_event(state, operation);
+  if (!error) error = begin(state, operation);
+  return error == WSA_IO_PENDING ? watch_event(operation) : error;
+}
+
+/* --- Ending --- */
+
+static int take_connection(struct iocp_state *state, struct event_operation *operation) {
+  struct accept_room *room = state_of(operation)->accept_room;
+  SOCKET listener = (SOCKET)operation->fd;
+  if (setsockopt((SOCKET)room->fd, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener,
+                 sizeof(listener)) != 0)
+    return WSAGetLastError();
+  if (operation->address) {
+    struct sockaddr *local, *peer;
+    int local_len, peer_len;
+    state->get_addresses(room->addresses, 0, ADDRESS_LEN, ADDRESS_LEN, &local, &local_len, &peer,
+                         &peer_len);
+    int len = peer_len < operation->address_len ? peer_len : operation->address_len;
+    memcpy(operation->address, peer, (size_t)len);
+    operation->address_len = peer_len;
+  }
+  operation->result = room->fd;
+  room->fd = -1;
+  return 0;
+}
+
+static int take_result(struct iocp_state *state, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  operation->result = (ev_ssize_t)own->overlapped.InternalHigh;
+  switch (operation->kind) {
+    case EVENT_OPERATION_RECV:
+      if (!own->received || operation->result == 0) return 0;
+      operation->received = own->received;
+      operation->received->len = (size_t)operation->result;
+      own->received = NULL;
+      return 0;
+    case EVENT_OPERATION_SEND:
+      return 0;
+    case EVENT_OPERATION_ACCEPT:
+      return take_connection(state, operation);
+    case EVENT_OPERATION_CONNECT:
+      operation->result = 0;
+      return result_of(
+          setsockopt((SOCKET)operation->fd, SOL_SOCKET, SO_UPDATE_CONNECT_CONTEXT, NULL, 0) == 0);
+  }
+  return WSAEINVAL;
+}
+
+static void clear(struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  drop_event(own);
+  if (own->received) strata_free(own->received);
+  if (own->accept_room && own->accept_room->fd >= 0) evutil_closesocket(own->accept_room->fd);
+  if (own->accept_room) strata_free(own->accept_room);
+  memset(operation->port_words, 0, sizeof(operation->port_words));
+}
+
+/* Cancelled, and some of it went. */
+static bool has_moved_bytes(struct event_operation *operation, int error) {
+  return error == STRATA_OPERATION_CANCELLED && operation->kind == EVENT_OPERATION_SEND &&
+         state_of(operation)->overlapped.InternalHigh;
+}
+
+static void finish(struct iocp_state *state, struct event_operation *operation, int error,
+                   struct event_readiness_sink *sink) {
+  if (has_moved_bytes(operation, error)) error = 0;
+  if (!error) error = take_result(state, operation);
+  operation->error = error;
+  if (error) operation->result = -1;
+  clear(operation);
+  sink->complete(sink, operation);
+}
+
+void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
+                             struct event_readiness_sink *sink) {
+  finish(state, operation_of(overlapped), strata_iocp_error((int32_t)overlapped->Internal), sink);
+}
+
+/* Also an error, which is told as any other end. */
+static void end_soon(struct iocp_state *state, struct event_operation *operation, int error) {
+  operation->error = error;
+  operation->next_waiting = NULL;
+  *state->last_ended = operation;
+  state->last_ended = &operation->next_waiting;
+}
+
+void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readiness_sink *sink) {
+  struct event_operation *operation;
+  while ((operation = state->first_ended) != NULL) {
+    state->first_ended = operation->next_waiting;
+    if (!state->first_ended) state->last_ended = &state->first_ended;
+    finish(state, operation, operation->error, sink);
+  }
+}
+
+/* --- What the base calls --- */
+
+static int port_launch(void *opaque, struct event_operation *operation) {
+  struct iocp_state *state = opaque;
+  int error = know_socket(state, operation);
+  if (!error)
+    error = is_foreign(operation) ? begin_foreign(state, operation) : begin(state, operation);
+  if (error == WSA_NOT_ENOUGH_MEMORY) {
+    clear(operation);
+    errno = ENOMEM;
+    return -1;
+  }
+  state_of(operation)->is_with_kernel =
+      error == WSA_IO_PENDING || (!error && !(operation->known_by & STRATA_IOCP_FLAGS));
+  if (!state_of(operation)->is_with_kernel) end_soon(state, operation, error);
+  return 0;
+}
+
+/* What is not found has ended, and its packet is on its way; so has what a socket left behind that
+ * was closed. */
+static void port_cancel(void *opaque, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  (void)opaque;
+  if (own->is_with_kernel) (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
+}
+
+void strata_iocp_port_init(struct iocp_state *state) {
+  state->id = strata_iocp_new_id();
+  state->last_ended = &state->first_ended;
+}
+
+const struct event_port_ops strata_iocp_port_ops = {
+    .features = STRATA_PORT_PROVIDES_MEMORY | STRATA_PORT_SENDS_AT_ONCE,
+    .launch = port_launch,
+    .cancel = port_cancel,
+};

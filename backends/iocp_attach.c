@@ -1,0 +1,97 @@
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "backends/iocp_state.h"
+#include "util/cleanup.h"
+#include "util/memory.h"
+
+#include <winternl.h>
+
+/* A socket's completions go to one port for as long as it lives, and the system does not tell to
+ * which. It is noted here, for the whole process, by the number of the socket: whoever gets the
+ * number next begins without a port, and its port is noted when it gets one. A port that the
+ * program itself has given a socket is none of those in the table. */
+struct attachment {
+  unsigned id; /* of the state; 0: none of ours */
+  unsigned flags;
+};
+
+#define MIN_ATTACHMENTS 256
+
+static SRWLOCK lock = SRWLOCK_INIT; /* also without threads of the library's */
+static struct attachment *attachments;
+static size_t num_attachments;
+
+static void free_attachments(void) {
+  strata_free(attachments);
+  attachments = NULL;
+  num_attachments = 0;
+}
+
+/* Handles are multiples of 4. */
+static struct attachment *attachment_of(evutil_socket_t fd) {
+  static struct strata_cleanup cleanup = STRATA_CLEANUP_INIT(free_attachments);
+  size_t place = (size_t)fd / 4, num = num_attachments ? num_attachments : MIN_ATTACHMENTS;
+  if (place < num_attachments) return &attachments[place];
+  if (fd < 0 || fd > INT_MAX) return NULL;
+  while (num <= place) num *= 2;
+  struct attachment *grown = strata_realloc(attachments, num * sizeof(*grown));
+  if (!grown) return NULL;
+  memset(grown + num_attachments, 0, (num - num_attachments) * sizeof(*grown));
+  attachments = grown;
+  num_attachments = num;
+  strata_cleanup_register(&cleanup);
+  return &attachments[place];
+}
+
+/* Winsock's own sockets bring no packet for what ends at once; those of layered providers may
+ * (SetFileCompletionNotificationModes, Remarks). */
+static unsigned skip_packets(evutil_socket_t fd) {
+  if (strata_iocp_base_socket(fd) != fd) return 0;
+  UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
+  return SetFileCompletionNotificationModes((HANDLE)fd, modes) ? STRATA_IOCP_SKIPS : 0;
+}
+
+/* FILE_COMPLETION_INFORMATION, and FileReplaceCompletionInformation, known since Windows 8.1. */
+struct completion_information {
+  HANDLE port;
+  void *key;
+};
+#define REPLACE_COMPLETION_INFORMATION 61
+
+static bool replace_port(evutil_socket_t fd, HANDLE port) {
+  struct completion_information information = {port, (void *)STRATA_IOCP_OPERATION};
+  IO_STATUS_BLOCK unused;
+  return NtSetInformationFile((HANDLE)fd, &unused, &information, sizeof(information),
+                              REPLACE_COMPLETION_INFORMATION) == 0;
+}
+
+static int attach(const struct iocp_state *state, evutil_socket_t fd, struct attachment *attachment,
+                  unsigned *out_known_by) {
+  if (!CreateIoCompletionPort((HANDLE)fd, state->port, STRATA_IOCP_OPERATION, 0)) {
+    DWORD error = GetLastError();
+    if (error != ERROR_INVALID_PARAMETER) return WSAENOTSOCK;
+    /* It has a port. */
+    if (attachment->id == state->id) return *out_known_by = state->id | attachment->flags, 0;
+    if (!replace_port(fd, state->port)) return *out_known_by = state->id | STRATA_IOCP_FOREIGN, 0;
+  }
+  attachment->id = state->id;
+  attachment->flags = skip_packets(fd);
+  return *out_known_by = state->id | attachment->flags, 0;
+}
+
+int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsigned *out_known_by) {
+  AcquireSRWLockExclusive(&lock);
+  struct attachment *attachment = attachment_of(fd);
+  int error = attachment ? attach(state, fd, attachment, out_known_by)
+              : fd < 0   ? WSAENOTSOCK
+                         : WSA_NOT_ENOUGH_MEMORY;
+  ReleaseSRWLockExclusive(&lock);
+  return error;
+}
+
+unsigned strata_iocp_new_id(void) {
+  static _Atomic unsigned last;
+  return atomic_fetch_add(&last, STRATA_IOCP_FLAGS + 1) + STRATA_IOCP_FLAGS + 1;
+}

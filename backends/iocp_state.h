@@ -1,0 +1,63 @@
+#ifndef STRATA_BACKENDS_IOCP_STATE_H_
+#define STRATA_BACKENDS_IOCP_STATE_H_
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <event2/util.h>
+
+#include "loop/completion.h"
+#include "loop/readiness.h"
+
+/* After winsock2.h, which comes with the headers above. */
+#include <mswsock.h>
+
+struct afd_watch;
+
+/* What the readiness side (afd.c) and the completion side (iocp.c) share: one completion port, and
+ * its waits. Guarded by the base's lock. */
+struct iocp_state {
+  HANDLE port;
+  bool is_waiting;
+
+  HANDLE afd;                /* through which polls are asked for */
+  struct afd_watch *watches; /* all of them */
+  struct afd_watch *unarmed; /* those that the next wait looks at */
+  size_t num_polls;          /* that the kernel has */
+
+  unsigned id; /* never that of another state of this process; above 0 */
+  struct event_operation *first_ended, **last_ended; /* in their launch; not reported yet */
+  LPFN_ACCEPTEX accept_ex;                           /* NULL until they are needed */
+  LPFN_CONNECTEX connect_ex;
+  LPFN_GETACCEPTEXSOCKADDRS get_addresses;
+};
+
+/* What a packet of the port is about (its key). */
+enum { STRATA_IOCP_WAKE, STRATA_IOCP_POLL, STRATA_IOCP_OPERATION };
+
+/* The socket of the provider at the bottom, which the kernel knows: programs that put themselves
+ * into Winsock (layered providers) may give out others. -1 with WSAGetLastError() when it is no
+ * socket. */
+evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd);
+
+/* Makes completions of a socket's operations come to the port, where the system can do that. 0, or
+ * a socket error. */
+int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsigned *out_known_by);
+/* Bits in known_by of an operation, beside the id: what ends in its launch brings no packet; all
+ * packets go to another port. */
+#define STRATA_IOCP_SKIPS 1u
+#define STRATA_IOCP_FOREIGN 2u
+#define STRATA_IOCP_FLAGS 3u
+/* The number for a state. */
+unsigned strata_iocp_new_id(void);
+
+extern const struct event_port_ops strata_iocp_port_ops;
+
+void strata_iocp_port_init(struct iocp_state *state);
+/* Takes the completion of the operation that `overlapped` is in. */
+void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
+                             struct event_readiness_sink *sink);
+/* Takes those that ended in their launch. */
+void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readiness_sink *sink);
+
+#endif
