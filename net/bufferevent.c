@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <string.h>
 
 #include <event2/buffer.h>
@@ -15,9 +14,6 @@
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
-
-#define DEFAULT_MAX_SINGLE_READ 65536
-#define DEFAULT_MAX_SINGLE_WRITE 262144
 
 /* --- References --- */
 
@@ -214,58 +210,7 @@ struct bufferevent *bufferevent_new(evutil_socket_t fd, evbuffercb readcb, evbuf
   return bev;
 }
 
-/* --- What is enabled, and how much --- */
-
-void bufferevent_update(struct bufferevent_private *bev) {
-  if (bev->bev.be_ops->update(bev) == 0) return;
-  int error = EVUTIL_SOCKET_ERROR();
-  bool reads = bufferevent_is_active(bev, EV_READ), writes = bufferevent_is_active(bev, EV_WRITE);
-  short what = BEV_EVENT_ERROR;
-  if (reads) what |= BEV_EVENT_READING;
-  if (writes) what |= BEV_EVENT_WRITING;
-  bev->bev.enabled &= (short)~((reads ? EV_READ : 0) | (writes ? EV_WRITE : 0));
-  (void)bev->bev.be_ops->update(bev); /* to want less does not fail */
-  EVUTIL_SET_SOCKET_ERROR(error);
-  bufferevent_run_eventcb(bev, what, BEV_TRIG_DEFER_CALLBACKS);
-}
-
-static int enable(struct bufferevent_private *bev, short directions) {
-  short old_enabled = bev->bev.enabled;
-  bev->bev.enabled |= directions & (EV_READ | EV_WRITE);
-  if (directions & EV_WRITE) bev->wants_write_report = true;
-  if (bev->bev.be_ops->update(bev) == 0) return 0;
-  int error = EVUTIL_SOCKET_ERROR();
-  bev->bev.enabled = old_enabled;
-  bev->wants_write_report = false;
-  bufferevent_update(bev);
-  EVUTIL_SET_SOCKET_ERROR(error);
-  return -1;
-}
-
-int bufferevent_enable(struct bufferevent *bufev, short directions) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  if (!bufferevent_hold(bev)) return 0;
-  int result = bev->is_freed ? 0 : enable(bev, directions);
-  bufferevent_release(bev);
-  return result;
-}
-
-int bufferevent_disable(struct bufferevent *bufev, short directions) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  if (!bufferevent_hold(bev)) return 0;
-  bufev->enabled &= (short)~directions;
-  int result = bufev->be_ops->update(bev);
-  bufferevent_release(bev);
-  return result;
-}
-
-short bufferevent_get_enabled(struct bufferevent *bufev) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
-  short enabled = bufev->enabled;
-  strata_lock_release(bev->lock);
-  return enabled;
-}
+/* --- Watermarks --- */
 
 size_t bufferevent_read_room(const struct bufferevent_private *bev) {
   size_t high = bev->bev.wm_read.high;
@@ -324,42 +269,6 @@ int bufferevent_getwatermark(struct bufferevent *bufev, short direction, size_t 
   if (out_high) *out_high = watermark->high;
   strata_lock_release(bev->lock);
   return 0;
-}
-
-static size_t limit_or_default(size_t size, size_t default_size) {
-  return size == 0 || size > EV_SSIZE_MAX ? default_size : size;
-}
-
-int bufferevent_set_max_single_read(struct bufferevent *bufev, size_t size) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
-  bev->max_single_read = limit_or_default(size, DEFAULT_MAX_SINGLE_READ);
-  strata_lock_release(bev->lock);
-  return 0;
-}
-
-int bufferevent_set_max_single_write(struct bufferevent *bufev, size_t size) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
-  bev->max_single_write = limit_or_default(size, DEFAULT_MAX_SINGLE_WRITE);
-  strata_lock_release(bev->lock);
-  return 0;
-}
-
-ev_ssize_t bufferevent_get_max_single_read(struct bufferevent *bufev) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
-  ev_ssize_t size = (ev_ssize_t)bev->max_single_read;
-  strata_lock_release(bev->lock);
-  return size;
-}
-
-ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bufev) {
-  struct bufferevent_private *bev = bufferevent_private_of(bufev);
-  strata_lock_acquire(bev->lock);
-  ev_ssize_t size = (ev_ssize_t)bev->max_single_write;
-  strata_lock_release(bev->lock);
-  return size;
 }
 
 /* --- Data --- */
@@ -429,6 +338,11 @@ int bufferevent_setfd(struct bufferevent *bufev, evutil_socket_t fd) {
   return result;
 }
 
+int bufferevent_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  return bev->bev.be_ops->discard_fd ? bev->bev.be_ops->discard_fd(bev, fd)
+                                     : evutil_closesocket(fd);
+}
+
 int bufferevent_replacefd(struct bufferevent *bufev, evutil_socket_t fd) {
   struct bufferevent_private *bev = bufferevent_private_of(bufev);
   strata_lock_acquire(bev->lock);
@@ -436,9 +350,7 @@ int bufferevent_replacefd(struct bufferevent *bufev, evutil_socket_t fd) {
   if (bufev->be_ops->set_fd) {
     evutil_socket_t old_fd = bufferevent_getfd(bufev);
     result = bufev->be_ops->set_fd(bev, fd);
-    if (result == 0 && old_fd >= 0)
-      result = bufev->be_ops->discard_fd ? bufev->be_ops->discard_fd(bev, old_fd)
-                                         : evutil_closesocket(old_fd);
+    if (result == 0 && old_fd >= 0 && old_fd != fd) result = bufferevent_discard_fd(bev, old_fd);
   }
   strata_lock_release(bev->lock);
   return result;

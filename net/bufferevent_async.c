@@ -13,11 +13,19 @@
 #include "util/socket.h"
 
 /* A bufferevent over a socket whose transfers a completion port makes (loop/completion.h): one
- * receive and one send at a time. update() launches what is wanted and not in flight.
+ * receive and one send at a time. update() launches what is wanted and not in flight. A receive
+ * goes on for as long as what it brings is wanted, unless a high watermark or a limit tells how
+ * much may come: then each is launched for so much.
  *
  * What arrives while nobody wants it is kept back (bytes, or the end), and is served from the loop
- * when reading is wanted again; until then nothing more is received. Output that is being sent is
- * pinned, and stays at the front of the buffer until the port has told how much of it went.
+ * when reading is wanted again; until then nothing more is received. A receive that goes on is
+ * cancelled when it brings what is kept back, and what comes before it has ended joins that:
+ * switching reading off and on again costs nothing while the peer is silent.
+ *
+ * Output that is being sent is pinned, and stays at the front of the buffer until the port has told
+ * how much of it went. A port that sends at once gets it from the loop alone, so that output can be
+ * disabled as long as the loop has not come to it; what such a port was given is sent, whatever is
+ * disabled later.
  *
  * Each operation in flight holds a reference. One whose socket was given up meanwhile is stale: it
  * was cancelled, what it brings is dropped, and the next one waits for its end.
@@ -27,6 +35,9 @@
 /* As much is copied, so that the port has its memory back at once. */
 #define MAX_COPY_LEN 4096
 
+/* A lower limit for one read asks for receives of so much. */
+#define MIN_REPEATED_LEN 16384
+
 /* What a receive brought that the user was not told yet. */
 enum kept_end { NO_END, END_OF_DATA, END_BY_ERROR };
 
@@ -35,16 +46,17 @@ struct transfer {
   bool is_in_flight; /* until its function runs */
   bool is_stale;
   bool is_cancelled;
+  bool is_on_discarded; /* its descriptor is closed at its end */
 };
 
 struct bufferevent_async {
   struct bufferevent_private priv; /* first */
   struct transfer receive, send;
-  short want; /* keeps the loop going */
-  struct event_received *kept;
-  size_t kept_start; /* of its bytes, so many were given out */
+  short want;                              /* keeps the loop going */
+  bool is_in_loop;                         /* the update() to come is the loop's */
+  struct event_received *kept, *last_kept; /* a list, and its last */
+  size_t kept_start;                       /* of the first one's bytes, so many were given out */
   enum kept_end kept_end;
-  evutil_socket_t discarded_fd; /* to be closed when no operation uses it, or -1 */
   int num_pinned;
   struct evbuffer_chain *pinned[STRATA_MAX_SPANS];
   struct event_span spans[STRATA_MAX_SPANS];
@@ -55,10 +67,13 @@ static struct bufferevent_async *async_of(struct bufferevent_private *bev) {
 }
 
 static void drop_kept(struct bufferevent_async *async) {
-  struct event_received *kept = async->kept;
-  async->kept = NULL;
   async->kept_end = NO_END;
-  if (kept) kept->release(kept);
+  async->kept_start = 0;
+  while (async->kept) {
+    struct event_received *kept = async->kept;
+    async->kept = kept->next;
+    kept->release(kept);
+  }
 }
 
 /* --- Operations --- */
@@ -88,18 +103,28 @@ static void give_up(struct transfer *transfer) {
   transfer->is_stale = transfer->is_in_flight;
 }
 
-static void close_discarded(struct bufferevent_async *async) {
-  if (async->discarded_fd < 0 || async->receive.is_stale || async->send.is_stale) return;
-  evutil_closesocket(async->discarded_fd);
-  async->discarded_fd = -1;
+/* The other transfer may use the same one. */
+static bool is_in_use(const struct bufferevent_async *async, evutil_socket_t fd) {
+  return (async->receive.is_in_flight && async->receive.operation.fd == fd) ||
+         (async->send.is_in_flight && async->send.operation.fd == fd);
+}
+
+static void close_discarded(struct bufferevent_async *async, struct transfer *transfer) {
+  evutil_socket_t fd = transfer->operation.fd;
+  if (transfer->is_on_discarded && !is_in_use(async, fd)) evutil_closesocket(fd);
+  transfer->is_on_discarded = false;
 }
 
 /* What an operation's function does first. Returns whether its socket was given up. */
 static bool begin_function(struct bufferevent_async *async, struct transfer *transfer) {
   strata_lock_acquire(async->priv.lock);
   bool is_stale = transfer->is_stale;
+  if (!transfer->operation.is_last) {
+    async->priv.num_refs++; /* its own stays */
+    return is_stale;
+  }
   transfer->is_in_flight = transfer->is_stale = false;
-  close_discarded(async);
+  close_discarded(async, transfer);
   return is_stale;
 }
 
@@ -115,6 +140,7 @@ static bool is_over(const struct bufferevent_async *async) {
 /* And last. */
 static void end_function(struct bufferevent_async *async) {
   async->priv.is_serving = false;
+  async->is_in_loop = true;
   if (!base_is_closing(async)) bufferevent_update(&async->priv);
   bufferevent_release(&async->priv);
 }
@@ -128,21 +154,23 @@ static void release_received(const void *data, size_t len, void *arg) {
   received->release(received);
 }
 
-/* Moves the next `len` bytes that were kept back to the input, whose callbacks may do anything. */
+/* Moves the next `len` bytes of the first that was kept back to the input, whose callbacks may do
+ * anything. */
 static int give_out(struct bufferevent_async *async, size_t len) {
   struct evbuffer *input = &async->priv.input;
   struct event_received *received = async->kept;
   size_t start = async->kept_start;
   const char *bytes = (const char *)received->data;
-  bool is_all = len == received->len - start, is_copied = !is_all || len <= MAX_COPY_LEN;
-  async->kept_start = start + len;
-  if (is_all) async->kept = NULL;
+  bool is_all = len == received->len - start;
+  bool is_copied = !is_all || len <= MAX_COPY_LEN || received->is_scarce;
+  async->kept_start = is_all ? 0 : start + len;
+  if (is_all) async->kept = received->next;
   int result = is_copied ? evbuffer_add_received(input, bytes + start, len)
                          : evbuffer_add_received_reference(input, bytes, start, len,
                                                            release_received, received);
   if (result < 0) {
     /* No callback was called. */
-    async->kept = received;
+    async->kept = received; /* and its `next` is what it was */
     async->kept_start = start;
   } else if (is_all && is_copied) {
     received->release(received);
@@ -166,7 +194,7 @@ static void serve_bytes(struct bufferevent_async *async) {
   if (result == 0 && len) bufferevent_charge(bev, EV_READ, len);
   bufferevent_settle(bev, EV_READ);
   if (result < 0) {
-    EVUTIL_SET_SOCKET_ERROR(ENOMEM);
+    EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(ENOMEM));
     bufferevent_report_end_of_reading(bev, BEV_EVENT_ERROR);
   } else if (len) {
     bufferevent_note_progress(bev, EV_READ);
@@ -197,13 +225,20 @@ static void serve_reading(struct bufferevent_async *async) {
     serve_end(async);
 }
 
+static void keep_bytes(struct bufferevent_async *async, struct event_received *received) {
+  received->next = NULL;
+  if (async->kept)
+    async->last_kept->next = received;
+  else
+    async->kept = received;
+  async->last_kept = received;
+}
+
 static void keep(struct bufferevent_async *async, struct event_operation *operation) {
-  async->kept = operation->received;
-  async->kept_start = 0;
-  operation->received = NULL;
+  if (operation->received) keep_bytes(async, operation->received);
   if (operation->result == 0) {
     async->kept_end = END_OF_DATA;
-  } else if (operation->result < 0 && operation->error != ECANCELED &&
+  } else if (operation->result < 0 && operation->error != STRATA_OPERATION_CANCELLED &&
              !strata_error_rw_retriable(operation->error)) {
     async->kept_end = END_BY_ERROR;
     async->priv.read_error = operation->error;
@@ -218,18 +253,32 @@ static void on_received(struct event_operation *operation) {
     keep(async, operation);
     async->priv.is_serving = true;
     serve_reading(async);
+    if (has_kept(async)) cancel(&async->receive);
   } else if (operation->received) {
     operation->received->release(operation->received);
   }
   end_function(async);
 }
 
+/* Nothing says how much may come. */
+static bool may_repeat(const struct bufferevent_async *async) {
+  const struct bufferevent_private *bev = &async->priv;
+  return !bev->bev.wm_read.high && !bev->rate_limit && bev->max_single_read >= MIN_REPEATED_LEN &&
+         event_base_port_features(bev->bev.ev_base) & STRATA_PORT_REPEATS;
+}
+
 static int launch_receive(struct bufferevent_async *async) {
-  if (async->receive.is_in_flight || has_kept(async) || !may_read(async)) return 0;
+  struct event_operation *operation = &async->receive.operation;
+  if (async->receive.is_in_flight) {
+    if (operation->repeats && !may_repeat(async)) cancel(&async->receive);
+    return 0;
+  }
+  if (has_kept(async) || !may_read(async)) return 0;
   size_t room = bufferevent_read_room(&async->priv);
   if (!room) return 0;
   size_t max_len = async->priv.max_single_read;
-  async->receive.operation.max_len = room < max_len ? room : max_len;
+  operation->repeats = may_repeat(async);
+  operation->max_len = operation->repeats ? 0 : room < max_len ? room : max_len;
   return launch(async, &async->receive);
 }
 
@@ -251,8 +300,8 @@ static void finish_sending(struct bufferevent_async *async, ev_ssize_t result, i
   bufferevent_settle(bev, EV_WRITE);
   if (result > 0 && bev->output.total_len <= bev->bev.wm_write.low) {
     bufferevent_run_writecb(bev, 0);
-  } else if (result < 0 && !is_stale && error != ECANCELED && !strata_error_rw_retriable(error) &&
-             bufferevent_is_active(bev, EV_WRITE)) {
+  } else if (result < 0 && !is_stale && error != STRATA_OPERATION_CANCELLED &&
+             !strata_error_rw_retriable(error) && bufferevent_is_active(bev, EV_WRITE)) {
     EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_report_write_error(bev, 0);
   }
@@ -286,20 +335,32 @@ static int pin(struct bufferevent_async *async, size_t len) {
   return 0;
 }
 
+static bool sends_at_once(const struct bufferevent_async *async) {
+  return event_base_port_features(async->priv.bev.ev_base) & STRATA_PORT_SENDS_AT_ONCE;
+}
+
+static bool leaves_it_to_loop(struct bufferevent_async *async) {
+  if (async->is_in_loop || !sends_at_once(async)) return false;
+  bufferevent_schedule_work(&async->priv);
+  return true;
+}
+
 static int launch_send(struct bufferevent_async *async) {
   struct bufferevent_private *bev = &async->priv;
   size_t len = bev->output.total_len;
   if (async->send.is_in_flight || bev->is_connecting || bev->is_serving || !len ||
-      !(async->want & EV_WRITE))
+      !(async->want & EV_WRITE) || leaves_it_to_loop(async))
     return 0;
   if (len > bev->max_single_write) len = bev->max_single_write;
   len = bufferevent_claim(bev, EV_WRITE, len);
   if (!len) {
     bufferevent_settle(bev, EV_WRITE);
-    return bufferevent_rate_limit_refresh(bev); /* only limits give nothing */
+    return bufferevent_rate_limit_refresh(bev) & EV_WRITE ? -1 : 0; /* only limits give nothing */
   }
   if (pin(async, len) < 0) {
+    int error = strata_error_from_errno(errno);
     bufferevent_settle(bev, EV_WRITE);
+    EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_report_write_error(bev, BEV_TRIG_DEFER_CALLBACKS);
     return 0;
   }
@@ -330,6 +391,7 @@ static void serve_source(struct event_callback *task, void *arg) {
   if (bev->is_connecting) bufferevent_finish_connecting(bev);
   if (!bev->is_connecting) event_io_source_detach(&bev->source);
   bev->is_serving = false;
+  async_of(bev)->is_in_loop = true;
   bufferevent_update(bev);
   bufferevent_release(bev);
 }
@@ -356,31 +418,44 @@ static void schedule_what_waits(struct bufferevent_async *async) {
     bufferevent_schedule_work(bev);
 }
 
-static int launch_wanted(struct bufferevent_async *async) {
-  if (async->priv.is_connecting) return watch_connecting(&async->priv);
-  if (!(async->want & EV_WRITE)) cancel(&async->send);
-  if (async->want & EV_READ && launch_receive(async) < 0) return -1;
-  return launch_send(async);
+/* The end of the base is no failure: its operations come back cancelled, and nobody asks again. */
+static bool has_failed(int result) {
+  return result < 0 && errno != ECANCELED;
 }
 
-static int async_update(struct bufferevent_private *bev) {
+/* Returns the directions in which that fails. */
+static short launch_wanted(struct bufferevent_async *async) {
+  short failed = 0;
+  if (async->priv.is_connecting) return watch_connecting(&async->priv) < 0 ? async->want : 0;
+  if (!(async->want & EV_WRITE) && !sends_at_once(async)) cancel(&async->send);
+  if (async->want & EV_READ && has_failed(launch_receive(async))) failed |= EV_READ;
+  if (has_failed(launch_send(async))) failed |= EV_WRITE;
+  return failed;
+}
+
+static short serve_wanted(struct bufferevent_async *async, short begun) {
+  short failed = launch_wanted(async);
+  int error = errno;
+  if (async->want) schedule_what_waits(async);
+  short untimed = bufferevent_expect_progress(&async->priv, begun & ~failed);
+  if (!untimed) errno = error;
+  return failed | untimed;
+}
+
+static short async_update(struct bufferevent_private *bev) {
   struct bufferevent_async *async = async_of(bev);
-  if (bev->rate_limit && bufferevent_rate_limit_refresh(bev) < 0) return -1;
+  short without_tokens = bufferevent_refresh_limits(bev);
   short want = bufferevent_fd(bev) < 0 ? 0 : bufferevent_socket_wanted(bev);
   short begun = want & ~async->want;
   set_want(async, want);
-  if (async->priv.is_freed) return 0;
-  /* The end of the base is no failure: its operations come back cancelled, and nobody asks again.
-   */
-  if (launch_wanted(async) < 0 && errno != ECANCELED) return -1;
-  if (want) schedule_what_waits(async);
-  if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
-  if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
-  return 0;
+  short unserved = bev->is_freed ? 0 : serve_wanted(async, begun);
+  if (!bev->is_serving) async->is_in_loop = false;
+  return bufferevent_failed_update(unserved, without_tokens);
 }
 
 static void async_work(struct bufferevent_private *bev) {
   struct bufferevent_async *async = async_of(bev);
+  async->is_in_loop = true;
   serve_reading(async);
   report_writable(async);
 }
@@ -391,15 +466,19 @@ static void async_forget_socket(struct bufferevent_private *bev) {
   struct bufferevent_async *async = async_of(bev);
   give_up(&async->receive);
   give_up(&async->send);
+  event_operation_forget_socket(&async->receive.operation);
+  event_operation_forget_socket(&async->send.operation);
   drop_kept(async);
   set_want(async, 0); /* its timeouts begin anew */
 }
 
 static int async_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
   struct bufferevent_async *async = async_of(bev);
-  if (async->discarded_fd >= 0) return evutil_closesocket(fd);
-  async->discarded_fd = fd;
-  close_discarded(async);
+  struct transfer *transfers[] = {&async->receive, &async->send};
+  if (!is_in_use(async, fd)) return evutil_closesocket(fd);
+  for (int i = 0; i < 2; i++)
+    if (transfers[i]->is_in_flight && transfers[i]->operation.fd == fd)
+      transfers[i]->is_on_discarded = true;
   return 0;
 }
 
@@ -446,7 +525,6 @@ struct bufferevent_private *bufferevent_async_new(struct event_base *base, int o
     strata_free(async);
     return NULL;
   }
-  async->discarded_fd = -1;
   event_callback_init(&bev->source.task, bev->priority, serve_source, bev);
   event_operation_init(&async->receive.operation, bev->priority, on_received);
   async->receive.operation.kind = EVENT_OPERATION_RECV;

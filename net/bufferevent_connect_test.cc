@@ -1,6 +1,8 @@
 // bufferevent_socket_connect: success, refusal, and what was queued or set up before.
 #include <stdlib.h>
+#ifndef _WIN32
 #include <sys/un.h>
+#endif
 
 #include "net/test_support.h"
 
@@ -140,6 +142,7 @@ TEST_P(Connect, AlreadyUnderWay) {
   EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
 }
 
+#ifndef _WIN32
 TEST_P(Connect, OverAUnixSocket) {
   char directory[] = "/tmp/strata_connect_XXXXXX";
   ASSERT_NE(nullptr, mkdtemp(directory));
@@ -163,6 +166,7 @@ TEST_P(Connect, OverAUnixSocket) {
   unlink(sun.sun_path);
   rmdir(directory);
 }
+#endif
 
 TEST_P(Connect, FreedBeforeItIsDone) {
   for (int i = 0; i < 10; i++) {

@@ -270,7 +270,7 @@ static void retry_input(struct bufferevent_filter *filter) {
   bufferevent_schedule_work(&filter->bev);
 }
 
-static int filter_update(struct bufferevent_private *bev) {
+static short filter_update(struct bufferevent_private *bev) {
   struct bufferevent_filter *filter = filter_of(bev);
   if (bev->output.total_len != filter->refused_len)
     (void)run_output(filter, BEV_NORMAL, BEV_TRIG_DEFER_CALLBACKS);
@@ -322,6 +322,10 @@ static int filter_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
   return bufferevent_setfd(&filter_of(bev)->underlying->bev, fd);
 }
 
+static int filter_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
+  return bufferevent_discard_fd(filter_of(bev)->underlying, fd);
+}
+
 static evutil_socket_t filter_get_fd(struct bufferevent_private *bev) {
   return bufferevent_getfd(&filter_of(bev)->underlying->bev);
 }
@@ -340,6 +344,7 @@ static const struct bufferevent_ops filter_ops = {
     .flush = filter_flush,
     .set_fd = filter_set_fd,
     .get_fd = filter_get_fd,
+    .discard_fd = filter_discard_fd,
     .peer = filter_peer,
     .work = filter_work,
 };

@@ -45,8 +45,8 @@ struct bufferevent_ops {
   /* peer() is what bufferevent_get_underlying() returns. */
   bool wraps_peer;
   /* The directions that are enabled or suspended, or the amount of output, have changed. Returns 0,
-   * or -1 with errno when the descriptor can't be waited for. */
-  int (*update)(struct bufferevent_private *bev);
+   * or with errno the directions that can't be served; the others are. */
+  short (*update)(struct bufferevent_private *bev);
   /* Takes everything out of the base: when the object is freed, and again when the last reference
    * is gone. */
   void (*detach)(struct bufferevent_private *bev);
@@ -56,7 +56,8 @@ struct bufferevent_ops {
   int (*flush)(struct bufferevent_private *bev, short directions, enum bufferevent_flush_mode mode);
   int (*set_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
   evutil_socket_t (*get_fd)(struct bufferevent_private *bev);
-  /* Closes a descriptor that set_fd() has just taken away; NULL: it is closed at once. */
+  /* Closes a descriptor that set_fd() has just taken away, as soon as nothing uses it any more;
+   * NULL: nothing does. */
   int (*discard_fd)(struct bufferevent_private *bev, evutil_socket_t fd);
   /* What is known of its socket, and what is under way there, belongs to another from now on, or
    * to one that was not connecting. Not NULL when is_socket. */
@@ -104,8 +105,8 @@ struct bufferevent_private {
   bool watches_input; /* there has been a high watermark */
   bool is_connecting;
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
-  bool connection_refused; /* a connect that failed at once, to be told from the loop */
   bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
+  int connect_error;       /* a refusal that came at once, to be told from the loop, or 0 */
   struct bufferevent_lookup *lookup; /* connect_hostname.c */
   int read_error;                    /* met by a read, but not told yet: the kernel tells it once */
   uint32_t read_size;                /* what the next read asks for; grows while reads are filled */
@@ -145,10 +146,13 @@ void bufferevent_drop_lock(struct bufferevent_private *bev);
 /* The bufferevent that shares its lock because it is its partner or lies under it, or NULL. */
 struct bufferevent_private *bufferevent_peer(struct bufferevent_private *bev);
 
-/* --- bufferevent.c again --- */
+/* Closes a descriptor that was just taken away from it, now or when it is in use no more. */
+int bufferevent_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd);
 
-/* The kind's update(), for callers that can't pass an error on: the directions that can't be waited
- * for are disabled, and the event callback hears of it, deferred. */
+/* --- directions.c --- */
+
+/* The kind's update(), for callers that can't pass an error on: the directions that can't be served
+ * are disabled, and the event callback hears of it, deferred. */
 void bufferevent_update(struct bufferevent_private *bev);
 
 static inline void bufferevent_suspend_read(struct bufferevent_private *bev, uint8_t why) {
@@ -181,7 +185,7 @@ static inline bool bufferevent_is_active(const struct bufferevent_private *bev, 
   return bev->bev.enabled & direction && !suspended;
 }
 
-/* How many more bytes the input may take: bounded by its high watermark. */
+/* bufferevent.c: how many more bytes the input may take: bounded by its high watermark. */
 size_t bufferevent_read_room(const struct bufferevent_private *bev);
 
 /* --- callbacks.c: now, or deferred when the options or `trigger_options` say so. The lock is held,
@@ -203,14 +207,14 @@ void bufferevent_run_if_due(struct bufferevent_private *bev, short directions, i
  * it fires how long ago the last progress was, so that progress costs a store. --- */
 
 void bufferevent_init_inactivity(struct bufferevent_private *bev);
-/* The direction (one of EV_READ, EV_WRITE) waits for progress from now on. 0, or -1 when there is
- * no memory for its timer. */
-int bufferevent_expect_progress(struct bufferevent_private *bev, short direction);
+/* The directions (EV_READ, EV_WRITE) wait for progress from now on. Returns those for whose timers
+ * there is no memory. */
+short bufferevent_expect_progress(struct bufferevent_private *bev, short directions);
 /* The direction has made progress. */
 void bufferevent_note_progress(struct bufferevent_private *bev, short direction);
 /* bufferevent_expect_progress() for the directions that have begun to wait, for kinds that keep the
  * set of those that wait in *inout_waiting. */
-int bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting);
+short bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting);
 /* Disarms the timers. */
 void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing

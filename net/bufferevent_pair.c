@@ -58,7 +58,7 @@ static void pass_on(struct bufferevent_pair *from, struct bufferevent_pair *to) 
     (void)move_output(from, to, bufferevent_read_room(&to->bev));
 }
 
-static int pair_update(struct bufferevent_private *bev) {
+static short pair_update(struct bufferevent_private *bev) {
   struct bufferevent_pair *pair = pair_of(bev);
   /* Each step may take the partner away. */
   if (pair->partner) pass_on(pair, pair->partner);

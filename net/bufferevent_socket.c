@@ -35,16 +35,19 @@ static int ensure_attached(struct bufferevent_private *bev) {
   return 0;
 }
 
-static int socket_update(struct bufferevent_private *bev) {
-  if (bev->rate_limit && bufferevent_rate_limit_refresh(bev) < 0) return -1;
+/* Has what is wanted waited for. Returns the directions in which that fails. */
+static short wait_for_wanted(struct bufferevent_private *bev) {
   if (bufferevent_fd(bev) < 0) return 0;
   short want = bufferevent_socket_wanted(bev);
   short begun = want & ~bev->source.want;
-  if (want && ensure_attached(bev) < 0) return -1;
-  if (event_io_source_set_want(&bev->source, want) < 0) return -1;
-  if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
-  if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
-  return 0;
+  if (want && ensure_attached(bev) < 0) return want;
+  if (event_io_source_set_want(&bev->source, want) < 0) return begun;
+  return bufferevent_expect_progress(bev, begun);
+}
+
+static short socket_update(struct bufferevent_private *bev) {
+  short without_tokens = bufferevent_refresh_limits(bev);
+  return bufferevent_failed_update(wait_for_wanted(bev), without_tokens);
 }
 
 /* --- Reading --- */

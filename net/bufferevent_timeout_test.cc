@@ -58,10 +58,10 @@ TEST_P(BuffereventTimeout, WritingTimesOutWhenThePeerDoesNotRead) {
 }
 
 TEST_P(BuffereventTimeout, NothingToWriteNoWriteTimeout) {
-  SetTimeouts(0, 5);
+  SetTimeouts(0, 40);
   bev_.Write("abc");
   EXPECT_TRUE(loop_.RunUntil([&] { return bev_.writes > 0; }));
-  Pass(50);
+  Pass(100);
   EXPECT_TRUE(bev_.events.empty());
 }
 

@@ -124,6 +124,7 @@ TEST_P(Handover, FreedWithoutCloseThenAnEvent) {
   }
 }
 
+#ifndef _WIN32  // A new socket can't be given a number of the program's choice.
 // In one turn both are reported; the first one's callback frees the second and gives its number to
 // a new socket. What was reported for the old owner is nothing to the new one.
 TEST_P(Handover, NumberReusedWithinATurn) {
@@ -164,6 +165,7 @@ TEST_P(Handover, NumberReusedWithinATurn) {
   EXPECT_TRUE(loop_.RunUntil([&] { return heir->received == "new"; }));
   heir->Free();
 }
+#endif
 
 TEST_P(Handover, CloseOnFreeAndNewSocketWithTheNumber) {
   for (int round = 0; round < 20; round++) {
@@ -208,7 +210,13 @@ TEST_P(Handover, LevelTriggeredEventBesideADisabledBufferevent) {
   loop_.Settle(5);
   EXPECT_EQ(settled, calls);
   pair.Send("def");
-  EXPECT_TRUE(loop_.RunUntil([&] { return bev.received == "abcdef" && calls > settled; }));
+#ifdef _WIN32  // A receive that waits takes the bytes, and no poll sees them.
+  const bool sees_bytes = !OnCompletions();
+#else
+  const bool sees_bytes = true;
+#endif
+  EXPECT_TRUE(loop_.RunUntil(
+      [&] { return bev.received == "abcdef" && (calls > settled || !sees_bytes); }));
   event_free(ev);
   pair.Send("ghi");
   pair.ShutdownWrite();

@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_compat.h>
 #include <event2/event.h>
@@ -5,6 +7,7 @@
 #include "loop/base_clock.h"
 #include "net/bufferevent_internal.h"
 #include "util/clock.h"
+#include "util/socket.h"
 
 static struct event *timer_of(struct bufferevent_private *bev, short direction) {
   return direction == EV_READ ? &bev->bev.ev_read : &bev->bev.ev_write;
@@ -38,27 +41,32 @@ void bufferevent_note_progress(struct bufferevent_private *bev, short direction)
     *since_of(bev, direction) = event_base_loop_time_ns(bev->bev.ev_base);
 }
 
-int bufferevent_expect_progress(struct bufferevent_private *bev, short direction) {
+static bool start_timer(struct bufferevent_private *bev, short direction) {
   const struct timeval *timeout = timeout_of(bev, direction);
-  if (!timeout) return 0;
+  if (!timeout) return true;
   bufferevent_note_progress(bev, direction);
   struct event *timer = timer_of(bev, direction);
-  return event_pending(timer, EV_TIMEOUT, NULL) ? 0 : event_add(timer, timeout);
+  return event_pending(timer, EV_TIMEOUT, NULL) || event_add(timer, timeout) == 0;
 }
 
-int bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting) {
+short bufferevent_expect_progress(struct bufferevent_private *bev, short directions) {
+  short failed = 0;
+  if (directions & EV_READ && !start_timer(bev, EV_READ)) failed |= EV_READ;
+  if (directions & EV_WRITE && !start_timer(bev, EV_WRITE)) failed |= EV_WRITE;
+  return failed;
+}
+
+short bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting) {
   short waiting = 0;
   if (bufferevent_awaits_progress(bev, EV_READ)) waiting |= EV_READ;
   if (bufferevent_awaits_progress(bev, EV_WRITE)) waiting |= EV_WRITE;
   short begun = waiting & ~*inout_waiting;
   *inout_waiting = waiting;
-  if (begun & EV_READ && bufferevent_expect_progress(bev, EV_READ) < 0) return -1;
-  if (begun & EV_WRITE && bufferevent_expect_progress(bev, EV_WRITE) < 0) return -1;
-  return 0;
+  return bufferevent_expect_progress(bev, begun);
 }
 
 static void report_no_memory(struct bufferevent_private *bev, short direction) {
-  int error = EVUTIL_SOCKET_ERROR();
+  int error = strata_error_from_errno(errno);
   bufferevent_disable(&bev->bev, direction);
   short what = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
   EVUTIL_SET_SOCKET_ERROR(error);

@@ -17,6 +17,9 @@
 #define ACCEPTS_PER_TURN 32
 /* How long to leave the backlog alone after an error that stays. */
 #define PAUSE_USEC 100000
+/* Between pauses the timer stays set, so that a pause needs no memory: it may be for want of that.
+ * Its end then does nothing. */
+#define NO_PAUSE_SEC 86400
 
 static void destroy(struct event_callback *end, void *arg) {
   struct evconnlistener *listener = arg;
@@ -58,13 +61,28 @@ int strata_listener_update(struct evconnlistener *listener) {
   return event_io_source_set_want(&listener->source, EV_READ);
 }
 
+/* 0; the first time, which makes the timer's place, -1 when there is no memory. */
+static int set_paused(struct evconnlistener *listener, bool is_paused) {
+  struct timeval until_end = {0, PAUSE_USEC}, no_pause = {NO_PAUSE_SEC, 0};
+  int by = is_paused - listener->is_paused;
+  if (event_add(&listener->pause, is_paused ? &until_end : &no_pause) < 0) return -1;
+  listener->is_paused = is_paused;
+  if (by) event_base_keep_going(listener->base, by);
+  return 0;
+}
+
+static void resume(struct evconnlistener *listener) {
+  if (listener->is_paused) (void)set_paused(listener, false); /* the timer has its place */
+}
+
 static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
   struct evconnlistener *listener = arg;
   (void)fd;
   (void)what;
   if (!strata_listener_hold(listener)) return;
-  listener->is_paused = false;
-  if (strata_listener_update(listener) < 0) {
+  bool was_paused = listener->is_paused;
+  resume(listener);
+  if (was_paused && strata_listener_update(listener) < 0) {
     strata_log_errno(STRATA_LOG_WARN, "listener: resuming");
     strata_listener_pause(listener);
   }
@@ -73,14 +91,15 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
 
 /* Nothing is lost: the kernel keeps the connections, and the readiness is remembered. */
 void strata_listener_pause(struct evconnlistener *listener) {
-  struct timeval delay = {0, PAUSE_USEC};
-  if (event_add(&listener->pause, &delay) < 0) {
-    /* No memory for a timer: where there are edges, the next connection is reported again. */
-    event_io_source_clear_ready(&listener->source, EV_READ);
-    return;
-  }
-  listener->is_paused = true;
+  (void)set_paused(listener, true); /* the timer has its place */
   (void)strata_listener_update(listener);
+}
+
+/* As one that neither counts as an event of the program's nor keeps the loop going. 0 or -1. */
+static int start_timer(struct evconnlistener *listener) {
+  event_assign(&listener->pause, listener->base, -1, EV_PERSIST, on_pause_over, listener);
+  listener->pause.ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
+  return set_paused(listener, false);
 }
 
 /* Whether an error that stays is reported again and again. */
@@ -167,7 +186,10 @@ struct evconnlistener *evconnlistener_new(struct event_base *base, evconnlistene
                                           evutil_socket_t fd) {
   if (backlog && listen(fd, backlog > 0 ? backlog : DEFAULT_BACKLOG) < 0) return NULL;
   struct evconnlistener *listener = strata_calloc(1, sizeof(*listener));
-  if (!listener) return NULL;
+  if (!listener) {
+    strata_errno_to_socket_error();
+    return NULL;
+  }
   listener->base = base;
   listener->fd = fd;
   listener->callback = callback;
@@ -183,18 +205,41 @@ struct evconnlistener *evconnlistener_new(struct event_base *base, evconnlistene
   }
   event_callback_init(&listener->source.task, event_base_get_npriorities(base) / 2, serve,
                       listener);
-  event_assign(&listener->pause, base, -1, 0, on_pause_over, listener);
-  if (!(flags & LEV_OPT_DISABLED) && evconnlistener_enable(listener) < 0) {
+  if (start_timer(listener) < 0 ||
+      (!(flags & LEV_OPT_DISABLED) && evconnlistener_enable(listener) < 0)) {
+    int error = strata_error_from_errno(errno);
     listener->flags &= ~LEV_OPT_CLOSE_ON_FREE; /* the caller still owns it */
     evconnlistener_free(listener);
+    EVUTIL_SET_SOCKET_ERROR(error);
     return NULL;
   }
   return listener;
 }
 
-static int set_bind_options(evutil_socket_t fd, unsigned flags) {
+#ifdef _WIN32
+/* Keeps others from the port until all connections that were accepted on it are gone, as Unix does
+ * of itself. Otherwise any program could bind it anew by force, and a listener's successor at once
+ * ("Using SO_REUSEADDR and SO_EXCLUSIVEADDRUSE" in Microsoft's documentation). */
+static int make_exclusive(evutil_socket_t fd) {
+  int on = 1;
+  return setsockopt(fd, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, (void *)&on, sizeof(on));
+}
+#else
+static int make_exclusive(evutil_socket_t fd) {
+  (void)fd;
+  return 0;
+}
+#endif
+
+static int set_port_options(evutil_socket_t fd, unsigned flags) {
   int on = 1;
   if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, (void *)&on, sizeof(on)) < 0) return -1;
+  if (flags & (LEV_OPT_REUSEABLE | LEV_OPT_REUSEABLE_PORT)) return 0;
+  return make_exclusive(fd);
+}
+
+static int set_bind_options(evutil_socket_t fd, int family, unsigned flags) {
+  if (family != AF_UNIX && set_port_options(fd, flags) < 0) return -1;
   if (flags & LEV_OPT_REUSEABLE && evutil_make_listen_socket_reuseable(fd) < 0) return -1;
   if (flags & LEV_OPT_REUSEABLE_PORT && evutil_make_listen_socket_reuseable_port(fd) < 0) return -1;
   if (flags & LEV_OPT_DEFERRED_ACCEPT && evutil_make_tcp_listen_socket_deferred(fd) < 0) return -1;
@@ -212,7 +257,7 @@ struct evconnlistener *evconnlistener_new_bind(struct event_base *base, evconnli
   evutil_socket_t fd = strata_socket_new(family, SOCK_STREAM, 0, socket_flags);
   if (fd < 0) return NULL;
   struct evconnlistener *listener = NULL;
-  if (set_bind_options(fd, flags) == 0 &&
+  if (set_bind_options(fd, family, flags) == 0 &&
       (!address || bind(fd, address, (ev_socklen_t)address_len) == 0))
     listener = evconnlistener_new(base, callback, arg, flags, backlog, fd);
   if (!listener) {
@@ -227,6 +272,7 @@ void evconnlistener_free(struct evconnlistener *listener) {
   strata_lock_acquire(listener->lock);
   listener->callback = NULL;
   listener->error_callback = NULL;
+  resume(listener);
   if (listener->uses_port) strata_accepts_end(listener);
   /* At once, though a running callback may hold the object a little longer: the caller may close
    * the descriptor now, and its number have a new owner before that. */
@@ -237,10 +283,7 @@ void evconnlistener_free(struct evconnlistener *listener) {
 static int set_enabled(struct evconnlistener *listener, bool is_enabled) {
   strata_lock_acquire(listener->lock);
   listener->is_enabled = is_enabled;
-  if (!is_enabled) {
-    listener->is_paused = false;
-    event_del_noblock(&listener->pause);
-  }
+  if (!is_enabled) resume(listener);
   int result = strata_listener_update(listener);
   if (result < 0) listener->is_enabled = false;
   strata_lock_release(listener->lock);

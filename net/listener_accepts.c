@@ -109,7 +109,7 @@ static void take_connection(struct listener_accept *accept) {
 static void take_error(struct listener_accept *accept) {
   struct evconnlistener *listener = accept->listener;
   int error = accept->operation.error;
-  if (error == ECANCELED || strata_error_accept_retriable(error)) return;
+  if (error == STRATA_OPERATION_CANCELLED || strata_error_accept_retriable(error)) return;
   /* While it is paused the others fail for the same reason. */
   if (strata_listener_accepts(listener)) strata_listener_report_error(listener, error);
 }

@@ -17,7 +17,7 @@ struct listener_accept;
  * callback that is running, and one for each operation in flight. */
 struct evconnlistener {
   struct event_io_source source; /* with a port, only its task is used */
-  struct event pause;            /* ends a time of not accepting */
+  struct event pause;            /* ends a time of not accepting; always set: see listener.c */
   struct event_callback end;
   struct event_base *base;
   evutil_socket_t fd;

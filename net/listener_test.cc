@@ -1,8 +1,10 @@
 // evconnlistener: binding, accepting, enabling, flags, and running out of descriptors.
 #include <event2/listener.h>
 #include <event2/thread.h>
+#ifndef _WIN32
 #include <sys/resource.h>
 #include <sys/wait.h>
+#endif
 
 #include <memory>
 
@@ -73,7 +75,9 @@ TEST_F(Listener, AcceptsOnAPortOfTheKernelsChoice) {
   EXPECT_GE(fd, 0);
   EXPECT_NE(0, AddressOf(fd).sin_port);
   EXPECT_EQ(static_cast<struct event_base *>(loop_), evconnlistener_get_base(listener));
+#ifndef _WIN32  // It can be asked of connected ones only.
   EXPECT_TRUE(fcntl(fd, F_GETFL) & O_NONBLOCK);
+#endif
   const evutil_socket_t client = clients_.Connect(listener);
   EXPECT_TRUE(loop_.RunUntil([&] { return accepted_.fds.size() == 1; }));
   EXPECT_EQ(ntohs(AddressOf(client).sin_port), accepted_.ports.at(0));
@@ -227,6 +231,7 @@ TEST_F(Listener, BindThatFails) {
   evconnlistener_free(listener);
 }
 
+#ifndef _WIN32  // There a port has one listener.
 TEST_F(Listener, TwoOnOnePort) {
   struct evconnlistener *first = New(kFlags | LEV_OPT_REUSEABLE_PORT);
   struct sockaddr_in sin = AddressOf(evconnlistener_get_fd(first));
@@ -239,6 +244,7 @@ TEST_F(Listener, TwoOnOnePort) {
   evconnlistener_free(first);
   evconnlistener_free(second);
 }
+#endif
 
 TEST_F(Listener, WithALock) {
   ASSERT_EQ(0, evthread_use_pthreads());
@@ -260,6 +266,7 @@ TEST_F(Listener, WithALock) {
   }
 }
 
+#ifndef _WIN32
 // ---- Out of descriptors, in a child process: its limit is its own. ----
 
 #define CHECK_IN_CHILD(number, condition) \
@@ -363,5 +370,6 @@ TEST(ListenerLimits, OutOfDescriptorsPausesAndResumes) {
 TEST(ListenerLimits, FreedWhileOutOfDescriptors) {
   EXPECT_EQ(0, RunInChild(FreedWhileOutOfDescriptors));
 }
+#endif
 
 }  // namespace

@@ -151,7 +151,7 @@ class LostReadEdge
         [[fallthrough]];
       case Arrival::kReset:
         pair_.Reset();
-        end_ = BEV_EVENT_READING | BEV_EVENT_ERROR;
+        end_ = BEV_EVENT_READING | (ResetsLookLikeEnds() ? BEV_EVENT_EOF : BEV_EVENT_ERROR);
         break;
     }
     ASSERT_TRUE(WaitForArrival(pair_[0]));

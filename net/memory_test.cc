@@ -25,11 +25,19 @@ const bool g_installed = [] {
   return true;
 }();
 
+#ifdef _WIN32
+int NumOpenDescriptors() {
+  int num_open = 0;
+  for (intptr_t fd = 0; fd < 4096; fd += 4) num_open += posix_names::IsSocket(fd);
+  return num_open;
+}
+#else
 int NumOpenDescriptors() {
   int num_open = 0;
   for (int fd = 0; fd < 256; fd++) num_open += fcntl(fd, F_GETFD) != -1;
   return num_open;
 }
+#endif
 
 // A base whose own allocations do not fail, and turns of its loop without blocking.
 class Turns {
@@ -127,7 +135,7 @@ class Endpoint {
     if (what & BEV_EVENT_EOF) self->has_ended_ = true;
     if (what & BEV_EVENT_CONNECTED) self->is_connected_ = true;
     if (!(what & BEV_EVENT_ERROR)) return;
-    EXPECT_EQ(ENOMEM, EVUTIL_SOCKET_ERROR());
+    EXPECT_EQ(kNoMemory, SocketError());
     self->has_failed_ = true;
     if (what & BEV_EVENT_READING) self->Enable(EV_READ);
     if (what & BEV_EVENT_WRITING) self->Enable(EV_WRITE);
@@ -309,6 +317,29 @@ TEST(MemorySweep, ReadTimeoutsComeOrAreRefused) {
                   events == (BEV_EVENT_READING | BEV_EVENT_ERROR));
     }
     bufferevent_free(bev);
+  });
+}
+
+// A timeout that can't be watched over takes its direction with it, and not the other.
+TEST(MemorySweep, TimeoutsOfOneDirection) {
+  Sweep([](struct event_base *base, Turns *turns) {
+    struct bufferevent *pair[2];
+    if (bufferevent_pair_new(base, 0, pair) < 0) return;
+    short events = 0;
+    bufferevent_setcb(
+        pair[0], nullptr, nullptr,
+        [](struct bufferevent *, short what, void *arg) { *static_cast<short *>(arg) |= what; },
+        &events);
+    const struct timeval hour = Ms(3600000);
+    // The partner does not read, so that the output waits.
+    if (bufferevent_enable(pair[0], EV_READ) == 0 &&
+        bufferevent_set_timeouts(pair[0], nullptr, &hour) == 0 &&
+        bufferevent_write(pair[0], "abc", 3) == 0) {
+      EXPECT_TRUE(turns->Until([num_turns = 0]() mutable { return num_turns++ == 3; }));
+      EXPECT_TRUE(events == 0 || events == (BEV_EVENT_WRITING | BEV_EVENT_ERROR)) << events;
+      EXPECT_EQ(events != 0 ? EV_READ : EV_READ | EV_WRITE, bufferevent_get_enabled(pair[0]));
+    }
+    for (struct bufferevent *bev : pair) bufferevent_free(bev);
   });
 }
 

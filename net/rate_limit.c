@@ -13,6 +13,10 @@ static enum token_direction index_of(short direction) {
   return direction == EV_READ ? TOKENS_READ : TOKENS_WRITE;
 }
 
+static short mask_of(enum token_direction direction) {
+  return direction == TOKENS_READ ? EV_READ : EV_WRITE;
+}
+
 static uint8_t *suspended_of(struct bufferevent_private *bev, enum token_direction direction) {
   return direction == TOKENS_READ ? &bev->read_suspended : &bev->write_suspended;
 }
@@ -33,7 +37,7 @@ static void update_bucket(struct bufferevent_rate_limit *limit) {
 
 /* The direction has something to do, limits aside. */
 static bool is_wanted(struct bufferevent_private *bev, enum token_direction direction) {
-  short what = direction == TOKENS_READ ? EV_READ : EV_WRITE;
+  short what = mask_of(direction);
   uint8_t *suspended = suspended_of(bev, direction);
   uint8_t old_suspended = *suspended;
   *suspended &= (uint8_t) ~(BEV_SUSPEND_BW | BEV_SUSPEND_BW_GROUP);
@@ -59,45 +63,54 @@ int strata_rate_timer_set(struct event *timer, int64_t *inout_due_ns, int64_t du
   return 0;
 }
 
-static void refresh_bucket(struct bufferevent_rate_limit *limit, int64_t now_ns, const bool *wanted,
-                           int64_t *inout_due_ns) {
+/* Returns the directions that need the timer. */
+static short refresh_bucket(struct bufferevent_rate_limit *limit, int64_t now_ns,
+                            const bool *wanted, int64_t *inout_due_ns) {
+  short waiting = 0;
   if (limit->cfg) strata_token_bucket_update(&limit->bucket, limit->cfg, now_ns);
   for (int d = 0; d < TOKENS_DIRECTIONS; d++) {
     bool is_empty = limit->cfg && limit->bucket.tokens[d] <= 0;
     set_suspended(limit->bev, d, BEV_SUSPEND_BW, is_empty);
     if (!is_empty || !wanted[d]) continue;
+    waiting |= mask_of(d);
     int64_t due_ns = strata_token_bucket_when_ns(&limit->bucket, limit->cfg, d, 1);
     if (due_ns < *inout_due_ns) *inout_due_ns = due_ns;
   }
+  return waiting;
 }
 
-static int refresh_group(struct bufferevent_rate_limit *limit, int64_t now_ns, const bool *wanted,
-                         int64_t *inout_due_ns) {
-  int result = 0;
+/* Adds the directions that need the timer to *inout_waiting. Returns those that the group will not
+ * call, because there is no memory for its own. */
+static short refresh_group(struct bufferevent_rate_limit *limit, int64_t now_ns, const bool *wanted,
+                           int64_t *inout_due_ns, short *inout_waiting) {
+  short failed = 0;
   for (int d = 0; d < TOKENS_DIRECTIONS; d++) {
     /* Who has no tokens of its own gives up its place. */
     bool can_use = wanted[d] && !(*suspended_of(limit->bev, d) & BEV_SUSPEND_BW);
     bool waits = false;
     if (limit->group && bufferevent_rate_limit_group_refresh(limit, d, can_use, &waits) < 0)
-      result = -1;
+      failed |= mask_of(d);
     set_suspended(limit->bev, d, BEV_SUSPEND_BW_GROUP, waits);
     if (waits && *inout_due_ns == INT64_MAX &&
-        bufferevent_rate_limit_group_base(limit->group) != limit->bev->bev.ev_base)
+        bufferevent_rate_limit_group_base(limit->group) != limit->bev->bev.ev_base) {
       *inout_due_ns = limit->timer_due_ns > now_ns ? limit->timer_due_ns : now_ns + KEEP_ALIVE_NS;
+      *inout_waiting |= mask_of(d);
+    }
   }
-  return result;
+  return failed;
 }
 
-int bufferevent_rate_limit_refresh(struct bufferevent_private *bev) {
+short bufferevent_rate_limit_refresh(struct bufferevent_private *bev) {
   struct bufferevent_rate_limit *limit = bev->rate_limit;
   int64_t now_ns = event_base_loop_time_ns(bev->bev.ev_base);
   int64_t due_ns = INT64_MAX;
   bool wanted[TOKENS_DIRECTIONS];
   for (int d = 0; d < TOKENS_DIRECTIONS; d++) wanted[d] = is_wanted(bev, d);
-  refresh_bucket(limit, now_ns, wanted, &due_ns);
-  int result = refresh_group(limit, now_ns, wanted, &due_ns);
-  if (strata_rate_timer_set(&limit->timer, &limit->timer_due_ns, due_ns, now_ns) < 0) result = -1;
-  return result;
+  short waiting = refresh_bucket(limit, now_ns, wanted, &due_ns);
+  short failed = refresh_group(limit, now_ns, wanted, &due_ns, &waiting);
+  if (strata_rate_timer_set(&limit->timer, &limit->timer_due_ns, due_ns, now_ns) < 0)
+    failed |= waiting;
+  return failed;
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg) {

@@ -64,8 +64,9 @@ int strata_rate_timer_set(struct event *timer, int64_t *inout_due_ns, int64_t du
 /* --- rate_limit.c: what bufferevents call. Their lock is held, and there is a limit. --- */
 
 /* Suspends and resumes both directions as the buckets say, and sees to it that what is suspended
- * and wanted will be resumed. Calls no update(). 0, or -1 when there is no memory for a timer. */
-int bufferevent_rate_limit_refresh(struct bufferevent_private *bev);
+ * and wanted will be resumed. Calls no update(). Returns the directions (EV_READ, EV_WRITE) that
+ * will not be, because there is no memory for a timer. */
+short bufferevent_rate_limit_refresh(struct bufferevent_private *bev);
 /* How many bytes may be moved now, up to max_len. bufferevent_rate_limit_settle() must follow. */
 size_t bufferevent_rate_limit_claim(struct bufferevent_private *bev, short direction,
                                     size_t max_len);

@@ -43,4 +43,91 @@ TEST(RateMemory, EveryAllocationFailsOnce) {
   event_set_mem_functions(nullptr, nullptr, nullptr);
 }
 
+// ---- No memory for the timer of a direction that has used up its limit ----
+
+// A connection in a world that has had no timer yet, so that there is no room for one.
+class LimitTimer : public ::testing::TestWithParam<short> {
+ protected:
+  LimitTimer() {
+    CountingMemory::Install(event_set_mem_functions);
+    sim_ = strata_sim_new();
+    base_ = strata_sim_base_new(sim_, nullptr);
+    cfg_ = MakeCfg(100, 100);
+    conn_.reset(new Conn(sim_, base_));
+    conn_->bev.Enable(EV_READ);
+    conn_->bev.Write("out");
+    EXPECT_EQ(0, bufferevent_set_rate_limit(conn_->bev, cfg_.get()));
+  }
+  ~LimitTimer() override {
+    CountingMemory::StopFailing();
+    conn_.reset();
+    cfg_.reset();
+    event_base_free(base_);
+    strata_sim_free(sim_);
+    event_set_mem_functions(nullptr, nullptr, nullptr);
+  }
+  void Turn(int num = 3) {
+    for (int i = 0; i < num; i++)
+      event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK | EVLOOP_NO_EXIT_ON_EMPTY);
+  }
+  static void UseUp(Conn *conn, short directions) {
+    if (directions & EV_READ) bufferevent_decrement_read_limit(conn->bev, 100);
+    if (directions & EV_WRITE) bufferevent_decrement_write_limit(conn->bev, 100);
+  }
+  static short What(short directions) {
+    return static_cast<short>(BEV_EVENT_ERROR | (directions & EV_READ ? BEV_EVENT_READING : 0) |
+                              (directions & EV_WRITE ? BEV_EVENT_WRITING : 0));
+  }
+
+  const QuietLog quiet_;
+  struct strata_sim *sim_;
+  struct event_base *base_;
+  Cfg cfg_;
+  std::unique_ptr<Conn> conn_;
+};
+
+class LimitTimerOf : public LimitTimer {};
+
+TEST_P(LimitTimerOf, OnlyThatDirectionIsDisabled) {
+  const short limited = GetParam(), other = (EV_READ | EV_WRITE) & ~limited;
+  Bev &bev = conn_->bev;
+  CountingMemory::Begin(1, CountingMemory::kAll);
+  UseUp(conn_.get(), limited);
+  CountingMemory::StopFailing();
+  EXPECT_EQ(other, bufferevent_get_enabled(bev));
+  conn_->Send(10);
+  strata_sim_raise(sim_, conn_->pair[0], EV_WRITE);
+  Turn();
+  EXPECT_EQ(std::vector<short>{What(limited)}, bev.events);
+  EXPECT_EQ(std::vector<int>{kNoMemory}, bev.errors);
+  EXPECT_EQ(limited & EV_WRITE ? "" : "out", conn_->pair.Recv());
+  EXPECT_EQ(limited & EV_READ ? 0u : 10u, bev.received.size());
+  // With memory it goes on where it stopped.
+  EXPECT_EQ(0, bev.Enable(limited));
+  const struct timeval later = Ms(1100);
+  event_base_loopexit(base_, &later);
+  event_base_dispatch(base_);
+  EXPECT_EQ(10u, bev.received.size());
+  EXPECT_EQ(0u, bev.output_len());
+}
+
+INSTANTIATE_TEST_SUITE_P(Directions, LimitTimerOf,
+                         ::testing::Values(EV_READ, EV_WRITE, EV_READ | EV_WRITE));
+
+TEST_F(LimitTimer, OneThatIsDisabledNeedsNone) {
+  conn_->bev.Disable(EV_READ);
+  CountingMemory::Begin(1, CountingMemory::kAll);
+  UseUp(conn_.get(), EV_READ);
+  EXPECT_FALSE(CountingMemory::has_failed());
+  // Enabling it fails, and leaves the other direction alone.
+  EXPECT_EQ(-1, conn_->bev.Enable(EV_READ));
+  EXPECT_EQ(ENOMEM, errno);
+  CountingMemory::StopFailing();
+  EXPECT_EQ(EV_WRITE, bufferevent_get_enabled(conn_->bev));
+  strata_sim_raise(sim_, conn_->pair[0], EV_WRITE);
+  Turn();
+  EXPECT_EQ("out", conn_->pair.Recv());
+  EXPECT_TRUE(conn_->bev.events.empty());
+}
+
 }  // namespace

@@ -46,7 +46,8 @@ void bufferevent_report_write_error(struct bufferevent_private *bev, int trigger
 }
 
 void bufferevent_report_connect_result(struct bufferevent_private *bev, bool is_connected) {
-  bev->is_connecting = bev->connection_refused = false;
+  bev->is_connecting = false;
+  bev->connect_error = 0;
   if (is_connected) {
     bufferevent_run_eventcb(bev, BEV_EVENT_CONNECTED, 0);
     bev->wants_write_report = false; /* it was told */
@@ -61,8 +62,8 @@ void bufferevent_report_connect_result(struct bufferevent_private *bev, bool is_
 
 void bufferevent_finish_connecting(struct bufferevent_private *bev) {
   enum strata_connect_state state = STRATA_CONNECT_FAILED;
-  if (bev->connection_refused)
-    EVUTIL_SET_SOCKET_ERROR(ECONNREFUSED);
+  if (bev->connect_error)
+    EVUTIL_SET_SOCKET_ERROR(bev->connect_error);
   else
     state = strata_socket_connect_result(bufferevent_fd(bev));
   if (state == STRATA_CONNECT_PENDING) {
@@ -98,7 +99,8 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
 /* What is known of the socket belongs to another, or to one that was not connecting. */
 static void forget(struct bufferevent_private *bev) {
   event_io_source_detach(&bev->source);
-  bev->is_connecting = bev->connection_refused = bev->is_unconnected = false;
+  bev->is_connecting = bev->is_unconnected = false;
+  bev->connect_error = 0;
   bev->bev.be_ops->forget_socket(bev);
 }
 
@@ -107,7 +109,7 @@ int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) 
   forget(bev);
   bufferevent_store_fd(bev, fd);
   if (bev->bev.be_ops->update(bev) == 0) return 0;
-  int error = EVUTIL_SOCKET_ERROR();
+  int error = strata_error_from_errno(errno);
   forget(bev);
   bufferevent_store_fd(bev, old_fd);
   bufferevent_update(bev);
@@ -115,12 +117,13 @@ int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) 
   return -1;
 }
 
-static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect_state state) {
+static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect_state state,
+                            int connect_error) {
   forget(bev);
   bev->is_connecting = true;
-  bev->connection_refused = state == STRATA_CONNECT_FAILED;
-  if (bev->bev.be_ops->update(bev) < 0) {
-    int error = EVUTIL_SOCKET_ERROR();
+  bev->connect_error = connect_error;
+  if (bev->bev.be_ops->update(bev) != 0) {
+    int error = strata_error_from_errno(errno);
     forget(bev);
     EVUTIL_SET_SOCKET_ERROR(error);
     return -1;
@@ -132,12 +135,12 @@ static int wait_for_connect(struct bufferevent_private *bev, enum strata_connect
 
 static int start_connect(struct bufferevent_private *bev, const struct sockaddr *address,
                          int address_len) {
-  if (!address) return wait_for_connect(bev, STRATA_CONNECT_PENDING);
+  if (!address) return wait_for_connect(bev, STRATA_CONNECT_PENDING, 0);
   enum strata_connect_state state =
       strata_socket_connect(bufferevent_fd(bev), address, (ev_socklen_t)address_len);
-  if (state == STRATA_CONNECT_FAILED && !strata_error_connect_refused(EVUTIL_SOCKET_ERROR()))
-    return -1;
-  return wait_for_connect(bev, state);
+  int error = state == STRATA_CONNECT_FAILED ? EVUTIL_SOCKET_ERROR() : 0;
+  if (error && !strata_error_connect_refused(error)) return -1;
+  return wait_for_connect(bev, state, error);
 }
 
 static int connect_locked(struct bufferevent_private *bev, const struct sockaddr *address,

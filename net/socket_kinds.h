@@ -1,6 +1,8 @@
 #ifndef STRATA_NET_SOCKET_KINDS_H_
 #define STRATA_NET_SOCKET_KINDS_H_
 
+#include <errno.h>
+
 #include "net/bufferevent_internal.h"
 #include "net/rate_limit.h"
 
@@ -51,6 +53,18 @@ static inline void bufferevent_charge(struct bufferevent_private *bev, short dir
 
 static inline void bufferevent_settle(struct bufferevent_private *bev, short direction) {
   if (bev->rate_limit) bufferevent_rate_limit_settle(bev, direction);
+}
+
+/* What update() begins and ends with, around serving whatever the limits allow: the directions that
+ * have used up theirs and for whose tokens nothing waits, because there is no memory; and all that
+ * fail, with errno. */
+static inline short bufferevent_refresh_limits(struct bufferevent_private *bev) {
+  return bev->rate_limit ? bufferevent_rate_limit_refresh(bev) : 0;
+}
+
+static inline short bufferevent_failed_update(short unserved, short without_tokens) {
+  if (without_tokens && !unserved) errno = ENOMEM;
+  return unserved | without_tokens;
 }
 
 /* --- Telling the user; the caller holds a reference --- */

@@ -30,12 +30,44 @@
 
 #include "loop/loop_testing.h"
 
+#ifdef _WIN32
+// Every socket is one of TCP there.
+constexpr bool kHasUnixSockets = false;
+
+// EVUTIL_SOCKET_ERROR(), in errno's numbers.
+inline int SocketError() {
+  return posix_names::PosixError(EVUTIL_SOCKET_ERROR());
+}
+
+// What it is when there was no memory.
+const int kNoMemory = ENOBUFS;
+
+// Wine shuts a socket down before it closes it: what was to be a reset is an end of the data first.
+inline bool ResetsLookLikeEnds() {
+  return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != nullptr;
+}
+#else
+constexpr bool kHasUnixSockets = true;
+
+inline int SocketError() {
+  return EVUTIL_SOCKET_ERROR();
+}
+
+const int kNoMemory = ENOMEM;
+
+inline bool ResetsLookLikeEnds() {
+  return false;
+}
+
 // As every libevent program has it that writes to sockets.
 inline const bool kIgnoresSigpipe = signal(SIGPIPE, SIG_IGN) != SIG_ERR;
+#endif
 
 // Waits outside the loop until the kernel reports one of the conditions (POLLIN, ...) on fd.
 inline bool WaitFor(evutil_socket_t fd, short conditions) {
-  struct pollfd p = {fd, conditions, 0};
+  struct pollfd p = {};
+  p.fd = fd;
+  p.events = static_cast<short>(conditions & ~(POLLERR | POLLHUP));  // Told unasked.
   return poll(&p, 1, 20000) == 1;
 }
 
@@ -127,7 +159,7 @@ class Pair : public SocketPair {
   // Closes the test's end so that the other end sees ECONNRESET: by a RST, or, on a Unix socket,
   // by leaving something unread.
   void Reset() {
-    if (tcp_) {
+    if (tcp_ || !kHasUnixSockets) {
       const struct linger hard = {1, 0};
       setsockopt(end(), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     } else {
@@ -214,7 +246,7 @@ class Bev {
 
   std::string received;
   std::vector<short> events;  // What every event callback said.
-  std::vector<int> errors;    // EVUTIL_SOCKET_ERROR() at each of them.
+  std::vector<int> errors;    // SocketError() at each of them.
   int reads = 0;
   int writes = 0;
   std::function<void()> on_read;
@@ -244,7 +276,7 @@ class Bev {
   }
   static void OnEvent(struct bufferevent *, short what, void *arg) {
     Bev *self = static_cast<Bev *>(arg);
-    self->errors.push_back(EVUTIL_SOCKET_ERROR());
+    self->errors.push_back(SocketError());
     EXPECT_TRUE(self->inside_ == 0 || self->may_call_inside) << "event callback inside a call";
     self->events.push_back(what);
     if (self->on_event) self->on_event(what);

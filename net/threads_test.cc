@@ -51,27 +51,27 @@ TEST_P(Threads, WritesAndTogglesWhileTheLoopEchoes) {
   Sink sink(kThreads * kPieces * piece.size());
   Pair pair;
   LoopThread loop;
-  struct bufferevent *near = New(loop, pair[0]);
-  struct bufferevent *far = New(loop, pair[1]);
-  bufferevent_setcb(near, Sink::OnRead, nullptr, Sink::OnEvent, &sink);
-  bufferevent_setcb(far, EchoBack, nullptr, nullptr, nullptr);
-  bufferevent_enable(near, EV_READ);
-  bufferevent_enable(far, EV_READ);
+  struct bufferevent *left = New(loop, pair[0]);
+  struct bufferevent *right = New(loop, pair[1]);
+  bufferevent_setcb(left, Sink::OnRead, nullptr, Sink::OnEvent, &sink);
+  bufferevent_setcb(right, EchoBack, nullptr, nullptr, nullptr);
+  bufferevent_enable(left, EV_READ);
+  bufferevent_enable(right, EV_READ);
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; i++) {
     threads.emplace_back([&] {
-      for (int n = 0; n < kPieces; n++) bufferevent_write(near, piece.data(), piece.size());
+      for (int n = 0; n < kPieces; n++) bufferevent_write(left, piece.data(), piece.size());
     });
   }
   threads.emplace_back([&] {
     for (int n = 0; n < 300; n++) {
-      struct bufferevent *const bev = n % 2 ? near : far;
+      struct bufferevent *const bev = n % 2 ? left : right;
       const short direction = n % 3 ? EV_READ : EV_WRITE;
       bufferevent_disable(bev, direction);
       bufferevent_setwatermark(bev, EV_READ, 0, n % 5 * 100);
       bufferevent_enable(bev, direction);
     }
-    for (struct bufferevent *bev : {near, far}) {
+    for (struct bufferevent *bev : {left, right}) {
       bufferevent_setwatermark(bev, EV_READ, 0, 0);
       bufferevent_enable(bev, EV_READ | EV_WRITE);
     }
@@ -79,8 +79,8 @@ TEST_P(Threads, WritesAndTogglesWhileTheLoopEchoes) {
   for (std::thread &thread : threads) thread.join();
   EXPECT_TRUE(sink.complete.Wait());
   EXPECT_EQ(sink.expected_len, sink.received_len);
-  bufferevent_free(near);
-  bufferevent_free(far);
+  bufferevent_free(left);
+  bufferevent_free(right);
 }
 
 TEST_P(Threads, TakingInputInAnotherThreadResumesReading) {

