@@ -1,8 +1,5 @@
-#define _GNU_SOURCE 1 /* struct addrinfo under -std=c11 */
 #include "samples/acceptor.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -16,7 +13,7 @@ static const struct timeval kPause = {0, 50 * 1000};
 static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what;
   struct acceptor *acceptor = arg;
-  evconnlistener_enable(acceptor->listener);
+  if (evconnlistener_enable(acceptor->listener) < 0) event_add(acceptor->resume, &kPause);
 }
 
 /* Out of descriptors, mostly: trying again at once would only find the same, and spin. */
@@ -35,10 +32,11 @@ static void on_error(struct evconnlistener *listener, void *arg) {
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int address_len, void *arg) {
   struct acceptor *acceptor = arg;
+  acceptor->last_error = 0; /* the next shortage is another one */
   acceptor->callback(listener, fd, address, address_len, acceptor->arg);
 }
 
-static struct evconnlistener *listen_on_one_of(const struct addrinfo *addresses,
+static struct evconnlistener *listen_on_one_of(const struct evutil_addrinfo *addresses,
                                                struct event_base *base, struct acceptor *acceptor) {
   struct evconnlistener *listener = NULL;
   for (; addresses != NULL && listener == NULL; addresses = addresses->ai_next)
@@ -56,14 +54,15 @@ int acceptor_open(struct acceptor *acceptor, struct event_base *base, const char
   acceptor->program = program;
   acceptor->callback = callback;
   acceptor->arg = arg;
-  struct addrinfo *addresses = address_resolve(program, host, port);
+  struct evutil_addrinfo *addresses = address_resolve(program, host, port);
   if (addresses == NULL) return -1;
   acceptor->listener = listen_on_one_of(addresses, base, acceptor);
   acceptor->resume = evtimer_new(base, on_pause_over, acceptor);
-  int error = errno;
-  freeaddrinfo(addresses);
+  int error = EVUTIL_SOCKET_ERROR();
+  evutil_freeaddrinfo(addresses);
   if (acceptor->listener == NULL || acceptor->resume == NULL) {
-    fprintf(stderr, "%s: cannot listen on %s:%s: %s\n", program, host, port, strerror(error));
+    fprintf(stderr, "%s: cannot listen on %s:%s: %s\n", program, host, port,
+            evutil_socket_error_to_string(error));
     acceptor_close(acceptor);
     return -1;
   }

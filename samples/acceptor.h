@@ -10,7 +10,7 @@ struct acceptor {
   struct evconnlistener *listener; /* NULL: closed */
   struct event *resume;
   const char *program;
-  int last_error;
+  int last_error; /* that accepting failed with, since it last succeeded; 0: none */
   evconnlistener_cb callback;
   void *arg;
 };

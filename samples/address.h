@@ -7,13 +7,13 @@
 
 /* Addresses of TCP, as the command line has them. */
 
-struct addrinfo;
-
 /* The addresses of a host (NULL: any) and a port, a name or a number; this asks the resolver and
- * waits for it. For freeaddrinfo(). NULL when there are none: then standard error says why. */
-struct addrinfo *address_resolve(const char *program, const char *host, const char *port);
+ * waits for it. For evutil_freeaddrinfo(). NULL when there are none: then standard error says why.
+ */
+struct evutil_addrinfo *address_resolve(const char *program, const char *host, const char *port);
 
-/* "listening on HOST:PORT", with what the system chose. 0, or -1 with errno. */
+/* "listening on HOST:PORT", with what the system chose. 0, or -1 with
+ * EVUTIL_SOCKET_ERROR(). */
 int address_announce(evutil_socket_t listening_fd, FILE *file);
 
 /* What is written goes out at once: nothing waits for the other end to acknowledge what went

@@ -7,13 +7,12 @@
  * The source stops at kMaxBufferedLen of output and goes on at half of that; the connection is not
  * read while the sink holds that much. It ends when both directions have.
  */
-#define _GNU_SOURCE 1 /* getopt_long(), struct addrinfo under -std=c11 */
+#define _GNU_SOURCE 1 /* getopt_long() under -std=c11 */
+#include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/buffer.h>
@@ -26,6 +25,12 @@
 #include "samples/byte_source.h"
 #include "samples/meter.h"
 #include "samples/stop_signals.h"
+
+#ifdef _WIN32
+#define SHUT_WR SD_SEND
+#else
+#include <sys/socket.h>
+#endif
 
 enum { kMaxBufferedLen = 256 * 1024, kMaxReadLen = 64 * 1024 };
 
@@ -67,8 +72,8 @@ struct becat {
   struct acceptor acceptor;
   struct stop_signals signals;
   struct meter meter;
-  struct addrinfo *addresses;
-  const struct addrinfo *next_address;
+  struct evutil_addrinfo *addresses;
+  const struct evutil_addrinfo *next_address;
   struct byte_source source;
   struct byte_sink sink;
   struct bufferevent *bev;
@@ -88,6 +93,13 @@ static void fail(struct becat *becat, const char *what) {
   finish(becat, -1);
 }
 
+/* Files and pipes have their errors in errno, which is another number than a socket's on Windows.
+ */
+static void fail_standard_io(struct becat *becat, const char *what) {
+  fprintf(stderr, "becat: %s: %s\n", what, strerror(errno));
+  finish(becat, -1);
+}
+
 static void finish_if_done(struct becat *becat) {
   if (becat->is_sent && becat->is_received && byte_sink_len(&becat->sink) == 0) finish(becat, 0);
 }
@@ -104,7 +116,7 @@ static void send_more(struct becat *becat) {
   size_t old_len = evbuffer_get_length(output);
   note_sent(becat);
   if (byte_source_fill(&becat->source, output, kMaxBufferedLen) != 0) {
-    fail(becat, "cannot read standard input");
+    fail_standard_io(becat, "cannot read standard input");
     return;
   }
   becat->queued_len += evbuffer_get_length(output) - old_len;
@@ -132,7 +144,7 @@ static void on_drained(struct bufferevent *bev, void *arg) {
 static void on_sink_drained(int result, void *arg) {
   struct becat *becat = arg;
   if (result != 0)
-    fail(becat, "cannot write to standard output");
+    fail_standard_io(becat, "cannot write to standard output");
   else if (becat->is_received)
     finish_if_done(becat);
   else
@@ -144,7 +156,7 @@ static void on_read(struct bufferevent *bev, void *arg) {
   struct evbuffer *input = bufferevent_get_input(bev);
   becat->meter.flows[1].total_len += evbuffer_get_length(input);
   if (byte_sink_take(&becat->sink, input) != 0)
-    fail(becat, "cannot write to standard output");
+    fail_standard_io(becat, "cannot write to standard output");
   else if (byte_sink_len(&becat->sink) >= kMaxBufferedLen)
     bufferevent_disable(bev, EV_READ);
 }
@@ -191,7 +203,7 @@ static int take_socket(struct becat *becat, evutil_socket_t fd) {
 static int connect_to_next(struct becat *becat) {
   int error = EVUTIL_SOCKET_ERROR();
   while (becat->next_address != NULL) {
-    const struct addrinfo *address = becat->next_address;
+    const struct evutil_addrinfo *address = becat->next_address;
     becat->next_address = address->ai_next;
     if (becat->bev != NULL) bufferevent_free(becat->bev);
     if (take_socket(becat, -1) != 0) return -1;
@@ -240,7 +252,8 @@ static int start(struct becat *becat, const struct options *options) {
   becat->next_address = becat->addresses;
   if (becat->addresses == NULL) return -1;
   if (connect_to_next(becat) == 0) return 0;
-  perror("becat: cannot connect");
+  fprintf(stderr, "becat: cannot connect: %s\n",
+          evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
   return -1;
 }
 
@@ -251,7 +264,7 @@ static void stop(struct becat *becat) {
   byte_sink_close(&becat->sink);
   acceptor_close(&becat->acceptor);
   stop_signals_forget(&becat->signals);
-  if (becat->addresses != NULL) freeaddrinfo(becat->addresses);
+  if (becat->addresses != NULL) evutil_freeaddrinfo(becat->addresses);
   if (becat->base != NULL) event_base_free(becat->base);
   libevent_global_shutdown();
 }

@@ -1,17 +1,13 @@
-#define _GNU_SOURCE 1 /* S_ISSOCK() under -std=c11 */
 #include "samples/byte_source.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define READ_LEN (64 * 1024)
 
 static const char kBlock[READ_LEN];
 
 void byte_source_generate(struct byte_source *source, uint64_t len) {
-  source->fd = -1;
+  source->is_generated = true;
   source->generated_len = len;
   source->has_ended = len == 0;
   source->has_news = true;
@@ -25,20 +21,14 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
   source->on_more(source->arg);
 }
 
-static bool can_be_waited_for(int fd) {
-  struct stat st;
-  if (fstat(fd, &st) != 0) return false;
-  return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) || isatty(fd);
-}
-
 int byte_source_open(struct byte_source *source, struct event_base *base, int fd,
                      void (*on_more)(void *arg), void *arg) {
   source->on_more = on_more;
   source->arg = arg;
-  if (source->fd < 0) return 0;
-  source->fd = fd;
-  if (!can_be_waited_for(fd)) return 0;
-  source->readable = event_new(base, fd, EV_READ, on_readable, source);
+  if (source->is_generated) return 0;
+  if (channel_open(&source->channel, fd, CHANNEL_READS) != 0) return -1;
+  if (source->channel.ready_fd < 0) return 0;
+  source->readable = event_new(base, source->channel.ready_fd, EV_READ, on_readable, source);
   return source->readable == NULL ? -1 : 0;
 }
 
@@ -56,7 +46,8 @@ static int fill_generated(struct byte_source *source, struct evbuffer *output, s
 static int read_once(struct byte_source *source, struct evbuffer *output) {
   struct evbuffer_iovec room;
   if (evbuffer_reserve_space(output, READ_LEN, &room, 1) != 1) return -1;
-  ssize_t len = read(source->fd, room.iov_base, room.iov_len < READ_LEN ? room.iov_len : READ_LEN);
+  size_t room_len = room.iov_len < READ_LEN ? room.iov_len : READ_LEN;
+  ev_ssize_t len = channel_read(&source->channel, room.iov_base, room_len);
   int error = errno;
   room.iov_len = len > 0 ? (size_t)len : 0;
   if (evbuffer_commit_space(output, &room, 1) != 0) return -1;
@@ -70,7 +61,7 @@ static int read_once(struct byte_source *source, struct evbuffer *output) {
 
 int byte_source_fill(struct byte_source *source, struct evbuffer *output, size_t max_len) {
   if (source->has_ended) return 0;
-  if (source->fd < 0) return fill_generated(source, output, max_len);
+  if (source->is_generated) return fill_generated(source, output, max_len);
   if (source->readable == NULL) {
     int more = 1;
     while (more > 0 && evbuffer_get_length(output) < max_len) more = read_once(source, output);
@@ -87,4 +78,5 @@ int byte_source_fill(struct byte_source *source, struct evbuffer *output, size_t
 void byte_source_close(struct byte_source *source) {
   if (source->readable != NULL) event_free(source->readable);
   source->readable = NULL;
+  channel_close(&source->channel);
 }

@@ -7,10 +7,13 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "samples/channel.h"
+
 /* Bytes to send: a descriptor's, or made up. The descriptor may be a file, which can't be waited
  * for but never blocks, or what can be waited for (pipe, socket, terminal). */
 struct byte_source {
-  int fd;                 /* -1: made up */
+  bool is_generated;
+  struct channel channel;
   uint64_t generated_len; /* that are still to be made up */
   bool has_ended;
   bool has_news;          /* the descriptor is readable */
@@ -23,7 +26,8 @@ struct byte_source {
 void byte_source_generate(struct byte_source *source, uint64_t len);
 
 /* On a zeroed source. `on_more`, from the loop, says that there is more for byte_source_fill(). The
- * descriptor stays the caller's. 0, or -1 with errno. */
+ * descriptor stays the caller's, see
+ * channel_open(). 0, or -1 with errno. */
 int byte_source_open(struct byte_source *source, struct event_base *base, int fd,
                      void (*on_more)(void *arg), void *arg);
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -43,7 +42,7 @@ static const struct option kLongOptions[] = {
 };
 
 struct client {
-  LIST_ENTRY(client) link;
+  struct client *next, **link; /* what points here */
   struct server *server;
   struct bufferevent *bev;
   bool is_ending; /* it has sent all */
@@ -54,12 +53,13 @@ struct server {
   struct acceptor acceptor;
   struct stop_signals signals;
   struct meter meter;
-  LIST_HEAD(, client) clients;
+  struct client *clients;
 };
 
 static void client_free(struct client *client) {
   client->server->meter.num_connections--;
-  LIST_REMOVE(client, link);
+  *client->link = client->next;
+  if (client->next != NULL) client->next->link = client->link;
   bufferevent_free(client->bev);
   free(client);
 }
@@ -121,7 +121,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
   address_send_without_delay(fd);
   client->server = server;
   client->bev = bev;
-  LIST_INSERT_HEAD(&server->clients, client, link);
+  client->next = server->clients;
+  client->link = &server->clients;
+  if (client->next != NULL) client->next->link = &client->next;
+  server->clients = client;
   server->meter.num_connections++;
   bufferevent_setcb(bev, on_read, NULL, on_event, client);
   if (bufferevent_enable(bev, EV_READ) != 0) client_free(client);
@@ -153,14 +156,13 @@ static int serve(struct server *server, const char *host, const char *port) {
 static int run(const char *host, const char *port, bool is_quiet) {
   struct server server;
   memset(&server, 0, sizeof(server));
-  LIST_INIT(&server.clients);
   server.meter = (struct meter){.program = "echo", .flows = {{"echoed", 0, 0}}};
   server.meter.has_connections = true;
   server.meter.is_quiet = is_quiet;
   server.base = event_base_new();
   int result = serve(&server, host, port);
   meter_stop(&server.meter);
-  while (!LIST_EMPTY(&server.clients)) client_free(LIST_FIRST(&server.clients));
+  while (server.clients != NULL) client_free(server.clients);
   acceptor_close(&server.acceptor);
   stop_signals_forget(&server.signals);
   if (server.base != NULL) event_base_free(server.base);

@@ -12,7 +12,6 @@
  * The benchmark bench/http_compare builds this same file against strata and against the installed
  * libevent, so the handlers do nothing but make a buffer and send it.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +22,7 @@
 #include <event2/http.h>
 #include <event2/util.h>
 
-#ifdef _WIN32
-#include <winsock2.h>
-#else
+#ifndef _WIN32
 #include <netinet/in.h>
 #include <sys/socket.h>
 #endif
@@ -89,7 +86,8 @@ static int serve(struct event_base *base, struct evhttp *http, ev_uint16_t port)
   if (evhttp_set_cb(http, "/quit", on_quit, base) != 0) return -1;
   struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", port);
   if (bound == NULL || announce(bound) != 0) {
-    fprintf(stderr, "hello_http: cannot listen on port %d: %s\n", port, strerror(errno));
+    fprintf(stderr, "hello_http: cannot listen on port %d: %s\n", port,
+            evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
     return -1;
   }
   return event_base_dispatch(base) < 0 ? -1 : 0;
@@ -125,10 +123,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: hello_http [--port N]\n");
     return 2;
   }
-#ifdef _WIN32
-  WSADATA data;
-  if (WSAStartup(MAKEWORD(2, 2), &data) != 0) return 1;
-#else
+#ifdef SIGPIPE
   signal(SIGPIPE, SIG_IGN);
 #endif
   return run((ev_uint16_t)port) == 0 ? 0 : 1;

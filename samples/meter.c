@@ -1,24 +1,10 @@
-#define _GNU_SOURCE 1 /* clock_gettime(), getrusage() under -std=c11 */
 #include "samples/meter.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
-#include <time.h>
+
+#include "samples/clocks.h"
 
 static const struct timeval kSecond = {1, 0};
-
-static int64_t now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static double cpu_seconds(void) {
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
 
 char *meter_format(char out[16], double len) {
   static const char *const kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
@@ -40,7 +26,7 @@ static void print_flow(const struct meter_flow *flow, double len, double seconds
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
   (void)fd, (void)what;
   struct meter *meter = arg;
-  int64_t now = now_ns();
+  int64_t now = clocks_now_ns();
   bool has_news = meter->num_connections > 0;
   for (int i = 0; i < 2; i++) has_news |= meter->flows[i].total_len != meter->flows[i].told_len;
   if (has_news) {
@@ -56,7 +42,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
 }
 
 int meter_start(struct meter *meter, struct event_base *base) {
-  meter->start_ns = meter->told_ns = now_ns();
+  meter->start_ns = meter->told_ns = clocks_now_ns();
   if (meter->is_quiet) return 0;
   meter->tick = event_new(base, -1, EV_PERSIST, on_tick, meter);
   return meter->tick == NULL ? -1 : event_add(meter->tick, &kSecond);
@@ -64,8 +50,8 @@ int meter_start(struct meter *meter, struct event_base *base) {
 
 void meter_stop(struct meter *meter) {
   if (meter->tick == NULL) return;
-  double seconds = 1e-9 * (double)(now_ns() - meter->start_ns);
-  double cpu = cpu_seconds();
+  double seconds = 1e-9 * (double)(clocks_now_ns() - meter->start_ns);
+  double cpu = clocks_cpu_seconds();
   event_free(meter->tick);
   meter->tick = NULL;
   fprintf(stderr, "%s: ended after %.3f s", meter->program, seconds);

@@ -13,14 +13,11 @@
  * socket does not reset it, which could destroy what is on the way to it. A source that goes on
  * sending then is cut off after kLingerTime.
  */
-#define _GNU_SOURCE 1 /* getopt_long(), struct addrinfo under -std=c11 */
+#define _GNU_SOURCE 1 /* getopt_long() under -std=c11 */
 #include <getopt.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -30,6 +27,12 @@
 #include "samples/address.h"
 #include "samples/meter.h"
 #include "samples/stop_signals.h"
+
+#ifdef _WIN32
+#define SHUT_WR SD_SEND
+#else
+#include <sys/socket.h>
+#endif
 
 enum { kMaxReadLen = 64 * 1024 };
 
@@ -76,22 +79,22 @@ struct side {
 };
 
 struct connection {
-  LIST_ENTRY(connection) link;
+  struct connection *next, **link; /* what points here */
   struct relay *relay;
   struct side sides[2];
-  const struct addrinfo *next_address; /* of the target, to be tried next */
+  const struct evutil_addrinfo *next_address; /* of the target, to be tried next */
   struct event *linger;
 };
 
 struct relay {
   struct event_base *base;
   struct options options;
-  struct addrinfo *target;
+  struct evutil_addrinfo *target;
   struct acceptor acceptor;
   struct stop_signals signals;
   struct meter meter;
   bool is_stopping;
-  LIST_HEAD(, connection) connections;
+  struct connection *connections;
 };
 
 static void on_read(struct bufferevent *bev, void *arg);
@@ -106,12 +109,13 @@ static struct side *other_side(const struct side *side) {
 static void connection_free(struct connection *connection) {
   struct relay *relay = connection->relay;
   relay->meter.num_connections--;
-  LIST_REMOVE(connection, link);
+  *connection->link = connection->next;
+  if (connection->next != NULL) connection->next->link = connection->link;
   for (int i = 0; i < 2; i++)
     if (connection->sides[i].bev != NULL) bufferevent_free(connection->sides[i].bev);
   if (connection->linger != NULL) event_free(connection->linger);
   free(connection);
-  if (relay->is_stopping && LIST_EMPTY(&relay->connections)) event_base_loopbreak(relay->base);
+  if (relay->is_stopping && relay->connections == NULL) event_base_loopbreak(relay->base);
 }
 
 /* --- A flow --- */
@@ -224,7 +228,7 @@ static void on_connect_failed(struct connection *connection) {
 static int connect_to_target(struct connection *connection) {
   struct side *side = &connection->sides[TARGET];
   while (connection->next_address != NULL) {
-    const struct addrinfo *address = connection->next_address;
+    const struct evutil_addrinfo *address = connection->next_address;
     connection->next_address = address->ai_next;
     side->bev = bufferevent_socket_new(connection->relay->base, -1, BEV_OPT_CLOSE_ON_FREE);
     if (side->bev == NULL) return -1;
@@ -282,7 +286,10 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
   connection->next_address = relay->target;
   connection->sides[CLIENT] = (struct side){.connection = connection, .bev = bev};
   connection->sides[TARGET] = (struct side){.connection = connection};
-  LIST_INSERT_HEAD(&relay->connections, connection, link);
+  connection->next = relay->connections;
+  connection->link = &relay->connections;
+  if (connection->next != NULL) connection->next->link = &connection->next;
+  relay->connections = connection;
   relay->meter.num_connections++;
   bufferevent_setcb(bev, on_read, NULL, on_event, &connection->sides[CLIENT]);
   connection->linger = evtimer_new(relay->base, on_linger_over, connection);
@@ -295,7 +302,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 static void on_signal(evutil_socket_t number, short what, void *arg) {
   (void)number, (void)what;
   struct relay *relay = arg;
-  if (relay->is_stopping || LIST_EMPTY(&relay->connections)) {
+  if (relay->is_stopping || relay->connections == NULL) {
     event_base_loopbreak(relay->base);
     return;
   }
@@ -327,7 +334,6 @@ static int serve(struct relay *relay) {
 static int run(const struct options *options) {
   struct relay relay;
   memset(&relay, 0, sizeof(relay));
-  LIST_INIT(&relay.connections);
   relay.options = *options;
   relay.meter.program = "relay";
   relay.meter.flows[CLIENT].what = "to the target";
@@ -337,11 +343,11 @@ static int run(const struct options *options) {
   relay.base = event_base_new();
   int result = serve(&relay);
   meter_stop(&relay.meter);
-  while (!LIST_EMPTY(&relay.connections)) connection_free(LIST_FIRST(&relay.connections));
+  while (relay.connections != NULL) connection_free(relay.connections);
   acceptor_close(&relay.acceptor);
   stop_signals_forget(&relay.signals);
   if (relay.base != NULL) event_base_free(relay.base);
-  if (relay.target != NULL) freeaddrinfo(relay.target);
+  if (relay.target != NULL) evutil_freeaddrinfo(relay.target);
   libevent_global_shutdown();
   return result;
 }

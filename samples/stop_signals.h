@@ -3,8 +3,9 @@
 
 #include <event2/event.h>
 
-/* SIGINT and SIGTERM, which ask a program to stop. SIGPIPE is ignored from then on: a peer that
- * hangs up is an error of that write, no more. */
+/* SIGINT and SIGTERM, which ask a program to stop; on Windows, Ctrl-C and Ctrl-Break of the
+ * console. SIGPIPE is ignored from then on: a peer that hangs up is an error of that write, no
+ * more. */
 struct stop_signals {
   struct event *events[2];
 };

@@ -1,16 +1,22 @@
-#define _GNU_SOURCE 1 /* localtime_r() under -std=c11 */
 #include "samples/httpd/access_log.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+
+#include "samples/httpd/log_date.h"
+
+#ifdef _WIN32
+static const char kAppend[] = "a";
+#else
+static const char kAppend[] = "ae"; /* closed on exec */
+#endif
 
 struct access_log {
   FILE *file;
@@ -32,7 +38,7 @@ static void on_flush_timer(evutil_socket_t fd, short what, void *arg) {
 struct access_log *access_log_new(struct event_base *base, const char *path) {
   struct access_log *log = calloc(1, sizeof(*log));
   if (log == NULL) return NULL;
-  log->file = path == NULL ? stdout : fopen(path, "ae");
+  log->file = path == NULL ? stdout : fopen(path, kAppend);
   if (log->file == NULL) {
     free(log);
     return NULL;
@@ -102,12 +108,8 @@ static void add_start(struct evbuffer *output, struct evhttp_request *req) {
   struct evhttp_connection *connection = evhttp_request_get_connection(req);
   if (connection != NULL) evhttp_connection_get_peer(connection, &address, &port);
 
-  char date[64];
-  time_t now = time(NULL);
-  struct tm tm;
-  localtime_r(&now, &tm);
-  strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S %z", &tm);
-
+  char date[LOG_DATE_LEN];
+  log_date_format(time(NULL), date);
   evbuffer_add_printf(output, "%s - - [%s] \"%s ", address == NULL ? "-" : address, date,
                       method_name(evhttp_request_get_command(req)));
   add_escaped(output, evhttp_request_get_uri(req));

@@ -6,10 +6,13 @@
  *   site          the answer to one request, put together from
  *     request_path  the URI's path, decoded and checked
  *     document      a file below the root, opened so that no path leads out of it
+ *       windows_name  what Windows takes for something else than a file
  *     validators    ETag and Last-Modified, and the conditions that a request makes on them
  *     range         the Range header
  *     content_type  the media type of a name
- *     listing       the page for a directory
+ *     listing       the page for a directory, from
+ *       directory     what is in it
+ *       names         a list of names
  *   transfers     the replies under way
  *   access_log    who asked for what
  *

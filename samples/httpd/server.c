@@ -2,13 +2,9 @@
 #include "samples/httpd/server.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <event2/http.h>
@@ -16,6 +12,13 @@
 #include "samples/httpd/access_log.h"
 #include "samples/httpd/site.h"
 #include "samples/httpd/transfers.h"
+
+#ifndef _WIN32
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
 
 /* What a client may make the server hold or wait for. */
 enum {
@@ -27,7 +30,12 @@ enum {
 static const struct timeval kDrainTime = {5, 0};
 
 enum { kNumSignals = 2 };
+#ifdef SIGBREAK
+/* No program can send SIGTERM to another on Windows, but Ctrl-Break to a process group. */
+static const int kSignals[kNumSignals] = {SIGINT, SIGBREAK};
+#else
 static const int kSignals[kNumSignals] = {SIGINT, SIGTERM};
+#endif
 
 struct server {
   struct event_base *base;
@@ -40,6 +48,12 @@ struct server {
 
 static int fail(const char *what, const char *which) {
   fprintf(stderr, "httpd: %s%s: %s\n", what, which, strerror(errno));
+  return -1;
+}
+
+static int fail_socket(const char *what, const char *which) {
+  fprintf(stderr, "httpd: %s%s: %s\n", what, which,
+          evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()));
   return -1;
 }
 
@@ -74,7 +88,9 @@ static int open_site(struct server *server, const struct options *options) {
 }
 
 static int watch_signals(struct server *server) {
+#ifdef SIGPIPE
   signal(SIGPIPE, SIG_IGN); /* a client that hangs up is an error of that write, no more */
+#endif
   for (int i = 0; i < kNumSignals; i++) {
     server->signals[i] = evsignal_new(server->base, kSignals[i], on_signal, server);
     if (server->signals[i] == NULL || evsignal_add(server->signals[i], NULL) != 0)
@@ -85,13 +101,13 @@ static int watch_signals(struct server *server) {
 
 static int announce(const struct server *server) {
   struct sockaddr_storage address;
-  socklen_t address_len = sizeof(address);
+  ev_socklen_t address_len = sizeof(address);
   char host[NI_MAXHOST], port[NI_MAXSERV];
   evutil_socket_t fd = evhttp_bound_socket_get_fd(server->listener);
   if (getsockname(fd, (struct sockaddr *)&address, &address_len) != 0 ||
       getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port, sizeof(port),
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return fail("cannot tell the address", "");
+    return fail_socket("cannot tell the address", "");
   printf(address.ss_family == AF_INET6 ? "listening on http://[%s]:%s/\n"
                                        : "listening on http://%s:%s/\n",
          host, port);
@@ -103,8 +119,8 @@ static int announce(const struct server *server) {
 static int send_without_delay(const struct server *server) {
   int on = 1;
   evutil_socket_t fd = evhttp_bound_socket_get_fd(server->listener);
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
-    return fail("cannot set TCP_NODELAY", "");
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof(on)) != 0)
+    return fail_socket("cannot set TCP_NODELAY", "");
   return 0;
 }
 
@@ -122,7 +138,7 @@ static int start_listening(struct server *server, const struct options *options)
   evhttp_set_gencb(server->http, site_answer, &server->site);
   server->listener =
       evhttp_bind_socket_with_handle(server->http, options->bind_address, options->port);
-  if (server->listener == NULL) return fail("cannot listen on ", options->bind_address);
+  if (server->listener == NULL) return fail_socket("cannot listen on ", options->bind_address);
   return send_without_delay(server) == 0 ? announce(server) : -1;
 }
 

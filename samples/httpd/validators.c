@@ -1,4 +1,3 @@
-#define _GNU_SOURCE 1 /* strptime(), timegm() */
 #include "samples/httpd/validators.h"
 
 #include <inttypes.h>
@@ -7,31 +6,13 @@
 
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
-#include <event2/util.h>
-
-time_t http_date_parse(const char *text) {
-  static const char *const kForms[] = {
-      "%a, %d %b %Y %H:%M:%S GMT", /* the one to send */
-      "%A, %d-%b-%y %H:%M:%S GMT", /* RFC 850 */
-      "%a %b %d %H:%M:%S %Y",      /* asctime() */
-  };
-  for (size_t i = 0; i < sizeof(kForms) / sizeof(kForms[0]); i++) {
-    struct tm tm;
-    memset(&tm, 0, sizeof(tm));
-    const char *end = strptime(text, kForms[i], &tm);
-    if (end != NULL && *end == '\0') return timegm(&tm);
-  }
-  return -1;
-}
 
 void validators_init(struct validators *out_validators, uint64_t size, struct timespec modified) {
   time_t now = time(NULL);
   out_validators->modified = modified.tv_sec < now ? modified.tv_sec : now;
   snprintf(out_validators->etag, sizeof(out_validators->etag), "\"%" PRIx64 "-%" PRIx64 "%08lx\"",
            size, (uint64_t)modified.tv_sec, (unsigned long)modified.tv_nsec);
-  struct tm tm;
-  gmtime_r(&out_validators->modified, &tm);
-  evutil_date_rfc1123(out_validators->last_modified, sizeof(out_validators->last_modified), &tm);
+  http_date_format(out_validators->modified, out_validators->last_modified);
 }
 
 /* Whether an If-Match or If-None-Match value names `etag`; "*" names any. */

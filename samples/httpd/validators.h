@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "samples/httpd/http_date.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -13,9 +15,9 @@ struct evkeyvalq;
 
 /* What tells one state of a file from another (RFC 9110 section 8.8). */
 struct validators {
-  char etag[48];          /* strong, from size and modification time: "\"5f-17b9c4a1…\"" */
-  char last_modified[32]; /* an HTTP date */
-  time_t modified;        /* the same in seconds */
+  char etag[48]; /* strong, from size and modification time: "\"5f-17b9c4a1…\"" */
+  char last_modified[HTTP_DATE_LEN]; /* an HTTP date */
+  time_t modified;                   /* the same in seconds */
 };
 
 enum precondition {
@@ -40,9 +42,6 @@ enum precondition validators_check(const struct validators *validators,
  */
 bool validators_allow_range(const struct validators *validators,
                             const struct evkeyvalq *request_headers);
-
-/* Reads an HTTP date in any of its three forms (section 5.6.7); -1 if it is none. */
-time_t http_date_parse(const char *text);
 
 #ifdef __cplusplus
 }
