@@ -24,6 +24,12 @@ class Ring : public RingOf<struct event> {
     }
   }
   void Turn() { event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK); }
+  void AddAgain() {
+    for (auto &link : links()) {
+      event_del(&link.watcher);
+      event_add(&link.watcher, nullptr);
+    }
+  }
 
  private:
   static void OnReadable(evutil_socket_t, short, void *arg) { PassOn(static_cast<Link *>(arg)); }
@@ -38,6 +44,12 @@ void BM_Ring(benchmark::State &state) {
 }
 
 BENCHMARK(BM_Ring)->Apply(RingSizes);
+
+void BM_RingChurn(benchmark::State &state) {
+  Ring ring(state.range(0), nullptr);
+  RunChurningRing(state, &ring);
+}
+BENCHMARK(BM_RingChurn)->Apply(RingSizesWithoutTimeouts);
 
 // --- Adding and deleting events ---
 

@@ -21,6 +21,12 @@ class Ring : public RingOf<ev_io> {
   }
   ~Ring() { ev_loop_destroy(loop_); }
   void Turn() { ev_run(loop_, EVRUN_NOWAIT); }
+  void AddAgain() {
+    for (auto &link : links()) {
+      ev_io_stop(loop_, &link.watcher);
+      ev_io_start(loop_, &link.watcher);
+    }
+  }
 
  private:
   static void OnReadable(struct ev_loop *, ev_io *io, int) {
@@ -35,6 +41,12 @@ void BM_Ring(benchmark::State &state) {
   RunRing(state, &ring);
 }
 BENCHMARK(BM_Ring)->Apply(RingSizesWithoutTimeouts);
+
+void BM_RingChurn(benchmark::State &state) {
+  Ring ring(state.range(0));
+  RunChurningRing(state, &ring);
+}
+BENCHMARK(BM_RingChurn)->Apply(RingSizesWithoutTimeouts);
 
 void BM_FdChurnWithRead(benchmark::State &state) {
   struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);

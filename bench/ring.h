@@ -80,6 +80,21 @@ void RunRing(benchmark::State &state, Ring *ring) {
   state.SetItemsProcessed(state.iterations() * (kNumRingWrites + num_active));
 }
 
+// The same with churn, as the classic benchmark of pipes has it: all watchers are deleted and added
+// again before each run, AddAgain().
+template <typename Ring>
+void RunChurningRing(benchmark::State &state, Ring *ring) {
+  const int num_active = static_cast<int>(state.range(1));
+  if (!ring->is_open()) return state.SkipWithError("no more descriptors");
+  for (auto _ : state) {
+    ring->AddAgain();
+    if (!ring->RunOnce(num_active, [ring] { ring->Turn(); })) {
+      state.SkipWithError("a socket is full");
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * (kNumRingWrites + num_active));
+}
+
 // As many pairs as the process may have descriptors for.
 inline void AddRingSizes(benchmark::internal::Benchmark *benchmark,
                          const std::vector<int64_t> &timeouts) {
