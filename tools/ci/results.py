@@ -5,7 +5,7 @@ usage: results.py [--broken=N] FILE...
 (N: how many failures of other kinds to add.)
 Prints one line a failure, one line a file, and last `N passed, N failed`; exits 1 if anything
 failed. A GoogleTest program counts as its cases, any other test as one. What did not build, or
-was to run and did not, counts as failed.
+was to run and did not, counts as failed; what is not for the platform does not count.
 """
 
 import json
@@ -86,6 +86,9 @@ def count_events(events):
             tests.add(identity['targetConfigured']['label'])
         elif 'targetCompleted' in identity:
             label = identity['targetCompleted']['label']
+            if event.get('aborted', {}).get('reason') == 'SKIPPED':
+                tests.discard(label)
+                continue
             done[label] = event.get('completed', {}).get('success', False)
         elif 'testResult' in identity and 'testResult' in event:
             label = identity['testResult']['label']

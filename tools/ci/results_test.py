@@ -60,6 +60,16 @@ class ResultsTest(unittest.TestCase):
     def test_did_not_build(self):
         self.check([configured('//a'), completed('//a', False), BROKEN], 0, 1)
 
+    def test_not_for_the_platform(self):
+        skipped = {'id': {'targetCompleted': {'label': '//a'}}, 'aborted': {'reason': 'SKIPPED'}}
+        self.check([configured('//a'), skipped, FINISHED], 0, 0)
+        self.check([configured('//a'), skipped, configured('//b'), FINISHED], 0, 1)
+
+    def test_analysis_failed(self):
+        failed = {'id': {'targetCompleted': {'label': '//a'}},
+                  'aborted': {'reason': 'ANALYSIS_FAILURE'}}
+        self.check([configured('//a'), failed, BROKEN], 0, 1)
+
     def test_did_not_run(self):
         self.check([configured('//a'), completed('//a', True), FINISHED], 0, 1)
 
