@@ -1,6 +1,7 @@
 // A base over a simulated backend: time is the backend's, so hours pass without waiting; and how a
 // base is made from a table of backends.
 #include <errno.h>
+#include <event2/thread.h>
 #include <stdlib.h>
 
 #include <limits>
