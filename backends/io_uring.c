@@ -6,12 +6,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "backends/io_uring_state.h"
 #include "util/memory.h"
 
 /* What a turn launches for some hundred connections goes with one system call. */
 #define NUM_SUBMISSIONS 512
+#define FEW_SUBMISSIONS 64 /* where the memory that rings may have is limited */
 #define MIN_SLOTS 32
 
 /* A descriptor's poll. One with EV_ET stays with the kernel; another one is made anew in each turn,
@@ -39,7 +41,9 @@ static void *io_uring_init(int config_flags) {
   if (!state) return NULL;
   state->first_unarmed = -1;
   strata_io_uring_port_init(state);
-  if (strata_uring_open(&state->ring, NUM_SUBMISSIONS) == 0) return state;
+  if (strata_uring_open(&state->ring, NUM_SUBMISSIONS) == 0 ||
+      (errno == ENOMEM && strata_uring_open(&state->ring, FEW_SUBMISSIONS) == 0))
+    return state;
   strata_free(state);
   return NULL;
 }
@@ -104,6 +108,7 @@ int strata_io_uring_cancel(struct io_uring_state *state, uint64_t user_data) {
   sqe->opcode = IORING_OP_ASYNC_CANCEL;
   sqe->fd = -1;
   sqe->addr = user_data;
+  sqe->flags = state->ring.can_skip ? IOSQE_CQE_SKIP_SUCCESS : 0;
   sqe->user_data = STRATA_URING_IGNORED;
   return strata_io_uring_submit(state);
 }
@@ -132,6 +137,8 @@ static int arm_all(struct io_uring_state *state) {
 
 /* The kernel would tell only when it is asked to poll: event_add() owes it to its caller. */
 static int check_pollable(evutil_socket_t fd) {
+  /* Most are no files, and this tells so sooner. */
+  if (lseek(fd, 0, SEEK_CUR) < 0 && errno == ESPIPE) return 0;
   struct stat status;
   if (fstat(fd, &status) < 0) return -1;
   if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return 0;

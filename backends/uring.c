@@ -58,6 +58,7 @@ static void find_words(struct uring *ring, const struct io_uring_params *params)
   ring->sq_flags = (unsigned *)(void *)(rings + params->sq_off.flags);
   ring->sq_mask = *(unsigned *)(void *)(rings + params->sq_off.ring_mask);
   ring->num_sqes = params->sq_entries;
+  ring->can_skip = params->features & IORING_FEAT_CQE_SKIP;
   ring->next_sqe = *ring->sq_tail;
   ring->cq_head = (unsigned *)(void *)(rings + params->cq_off.head);
   ring->cq_tail = (unsigned *)(void *)(rings + params->cq_off.tail);

@@ -17,6 +17,8 @@ struct uring {
   unsigned next_sqe; /* what *sq_tail becomes with strata_uring_publish() */
   struct io_uring_sqe *sqes;
 
+  bool can_skip; /* a submission may ask for no completion where all went well (Linux 5.17) */
+
   unsigned *cq_head, *cq_tail;
   unsigned cq_mask;
   struct io_uring_cqe *cqes;

@@ -8,8 +8,8 @@ extern "C" {
 #endif
 
 /* A descriptor that becomes readable when another thread or a signal handler says so: eventfd(2),
- * a pipe where there is none, a pair of sockets on Windows. The owner opens and closes it, and nobody may signal it after
- * that. */
+ * a pipe where there is none, a pair of sockets on Windows. The owner opens and closes it, and
+ * nobody may signal it after that. */
 struct strata_wakeup {
   evutil_socket_t read_fd;  /* wait for this one */
   evutil_socket_t write_fd; /* the same descriptor with eventfd */
