@@ -92,6 +92,7 @@ static bool open_handles(struct iocp_state *state) {
 static void close_handles(struct iocp_state *state) {
   if (state->afd) CloseHandle(state->afd);
   if (state->port) CloseHandle(state->port);
+  strata_iocp_port_destroy(state);
   strata_free(state);
 }
 

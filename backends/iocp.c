@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "backends/iocp_error.h"
+#include "backends/iocp_received.h"
 #include "backends/iocp_state.h"
 #include "util/memory.h"
 #include "util/queue.h"
@@ -10,7 +11,6 @@
 /* Operations by overlapped calls of Winsock. They begin in their launch, whatever thread that is:
  * the kernel does not end what a thread began on a socket that has a port. */
 
-#define RECEIVED_LEN 16384
 #define MAX_SPAN_LEN INT32_MAX
 
 /* AcceptEx: each address needs 16 bytes more than the longest of the protocol. */
@@ -55,33 +55,28 @@ static DWORD fill_in(WSABUF *buffers, const struct event_operation *operation) {
   return (DWORD)operation->num_spans;
 }
 
-static void release_received(struct event_received *received) {
-  strata_free(received);
-}
-
-static struct event_received *new_received(size_t max_len) {
-  size_t len = max_len && max_len < RECEIVED_LEN ? max_len : RECEIVED_LEN;
-  struct event_received *received = strata_malloc(sizeof(*received) + len);
-  if (!received) return NULL;
-  received->data = received + 1;
-  received->len = len;
-  received->release = release_received;
-  return received;
-}
-
-static int begin_recv(struct event_operation *operation) {
+/* Where bytes go for which the launcher has no memory. */
+static int provide_memory(struct iocp_state *state, struct event_operation *operation,
+                          WSABUF *out_buffer) {
   struct operation_state *own = state_of(operation);
+  if (!state->pool) state->pool = strata_iocp_received_new();
+  if (state->pool) own->received = strata_iocp_received_take(state->pool);
+  if (!own->received) return WSA_NOT_ENOUGH_MEMORY;
+  size_t len = own->received->len, max_len = operation->max_len;
+  out_buffer->buf = (char *)(uintptr_t)own->received->data;
+  out_buffer->len = (ULONG)(max_len && max_len < len ? max_len : len);
+  return 0;
+}
+
+static int begin_recv(struct iocp_state *state, struct event_operation *operation) {
   WSABUF buffers[STRATA_MAX_SPANS];
   DWORD num_buffers = fill_in(buffers, operation), flags = 0;
   if (!num_buffers) {
-    own->received = new_received(operation->max_len);
-    if (!own->received) return WSA_NOT_ENOUGH_MEMORY;
-    buffers[0].buf = (char *)(own->received + 1);
-    buffers[0].len = (ULONG)own->received->len;
-    num_buffers = 1;
+    int error = provide_memory(state, operation, &buffers[num_buffers++]);
+    if (error) return error;
   }
   return result_of(WSARecv((SOCKET)operation->fd, buffers, num_buffers, NULL, &flags,
-                           &own->overlapped, NULL) == 0);
+                           &state_of(operation)->overlapped, NULL) == 0);
 }
 
 static int begin_send(struct event_operation *operation) {
@@ -158,7 +153,7 @@ static int begin_connect(struct iocp_state *state, struct event_operation *opera
 static int begin(struct iocp_state *state, struct event_operation *operation) {
   switch (operation->kind) {
     case EVENT_OPERATION_RECV:
-      return begin_recv(operation);
+      return begin_recv(state, operation);
     case EVENT_OPERATION_SEND:
       return begin_send(operation);
     case EVENT_OPERATION_ACCEPT:
@@ -271,7 +266,7 @@ static int take_result(struct iocp_state *state, struct event_operation *operati
 static void clear(struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
   drop_event(own);
-  if (own->received) strata_free(own->received);
+  if (own->received) own->received->release(own->received);
   if (own->accept_room && own->accept_room->fd >= 0) evutil_closesocket(own->accept_room->fd);
   if (own->accept_room) strata_free(own->accept_room);
   memset(operation->port_words, 0, sizeof(operation->port_words));
@@ -324,6 +319,7 @@ static int port_launch(void *opaque, struct event_operation *operation) {
     error = is_foreign(operation) ? begin_foreign(state, operation) : begin(state, operation);
   if (error == WSA_NOT_ENOUGH_MEMORY) {
     clear(operation);
+    WSASetLastError(WSA_NOT_ENOUGH_MEMORY);
     errno = ENOMEM;
     return -1;
   }
@@ -342,8 +338,13 @@ static void port_cancel(void *opaque, struct event_operation *operation) {
 }
 
 void strata_iocp_port_init(struct iocp_state *state) {
-  state->id = strata_iocp_new_id();
+  state->id = strata_iocp_open_attachments();
   state->last_ended = &state->first_ended;
+}
+
+void strata_iocp_port_destroy(struct iocp_state *state) {
+  strata_iocp_received_close(state->pool);
+  strata_iocp_close_attachments();
 }
 
 const struct event_port_ops strata_iocp_port_ops = {

@@ -1,9 +1,7 @@
 #include <limits.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "backends/iocp_state.h"
-#include "util/cleanup.h"
 #include "util/memory.h"
 
 #include <winternl.h>
@@ -22,16 +20,10 @@ struct attachment {
 static SRWLOCK lock = SRWLOCK_INIT; /* also without threads of the library's */
 static struct attachment *attachments;
 static size_t num_attachments;
-
-static void free_attachments(void) {
-  strata_free(attachments);
-  attachments = NULL;
-  num_attachments = 0;
-}
+static size_t num_states; /* without any, what was noted is of no use: their ports are gone */
 
 /* Handles are multiples of 4. */
 static struct attachment *attachment_of(evutil_socket_t fd) {
-  static struct strata_cleanup cleanup = STRATA_CLEANUP_INIT(free_attachments);
   size_t place = (size_t)fd / 4, num = num_attachments ? num_attachments : MIN_ATTACHMENTS;
   if (place < num_attachments) return &attachments[place];
   if (fd < 0 || fd > INT_MAX) return NULL;
@@ -41,7 +33,6 @@ static struct attachment *attachment_of(evutil_socket_t fd) {
   memset(grown + num_attachments, 0, (num - num_attachments) * sizeof(*grown));
   attachments = grown;
   num_attachments = num;
-  strata_cleanup_register(&cleanup);
   return &attachments[place];
 }
 
@@ -91,7 +82,21 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
   return error;
 }
 
-unsigned strata_iocp_new_id(void) {
-  static _Atomic unsigned last;
-  return atomic_fetch_add(&last, STRATA_IOCP_FLAGS + 1) + STRATA_IOCP_FLAGS + 1;
+unsigned strata_iocp_open_attachments(void) {
+  static unsigned last_id;
+  AcquireSRWLockExclusive(&lock);
+  num_states++;
+  unsigned id = last_id += STRATA_IOCP_FLAGS + 1;
+  ReleaseSRWLockExclusive(&lock);
+  return id;
+}
+
+void strata_iocp_close_attachments(void) {
+  AcquireSRWLockExclusive(&lock);
+  if (--num_states == 0 && attachments) {
+    strata_free(attachments);
+    attachments = NULL;
+    num_attachments = 0;
+  }
+  ReleaseSRWLockExclusive(&lock);
 }

@@ -13,6 +13,7 @@
 #include <mswsock.h>
 
 struct afd_watch;
+struct iocp_received_pool;
 
 /* What the readiness side (afd.c) and the completion side (iocp.c) share: one completion port, and
  * its waits. Guarded by the base's lock. */
@@ -27,6 +28,7 @@ struct iocp_state {
 
   unsigned id; /* never that of another state of this process; above 0 */
   struct event_operation *first_ended, **last_ended; /* in their launch; not reported yet */
+  struct iocp_received_pool *pool;                   /* NULL until bytes have to go there */
   LPFN_ACCEPTEX accept_ex;                           /* NULL until they are needed */
   LPFN_CONNECTEX connect_ex;
   LPFN_GETACCEPTEXSOCKADDRS get_addresses;
@@ -48,12 +50,14 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
 #define STRATA_IOCP_SKIPS 1u
 #define STRATA_IOCP_FOREIGN 2u
 #define STRATA_IOCP_FLAGS 3u
-/* The number for a state. */
-unsigned strata_iocp_new_id(void);
+/* At the beginning and at the end of a state; the first gives the number for it. */
+unsigned strata_iocp_open_attachments(void);
+void strata_iocp_close_attachments(void);
 
 extern const struct event_port_ops strata_iocp_port_ops;
 
 void strata_iocp_port_init(struct iocp_state *state);
+void strata_iocp_port_destroy(struct iocp_state *state);
 /* Takes the completion of the operation that `overlapped` is in. */
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
                              struct event_readiness_sink *sink);

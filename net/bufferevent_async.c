@@ -504,6 +504,7 @@ static void async_detach(struct bufferevent_private *bev) {
 static const struct bufferevent_ops async_ops = {
     .type = "socket_async",
     .is_socket = true,
+    .receives_ahead = true,
     .update = async_update,
     .detach = async_detach,
     .destroy = bufferevent_close_socket,

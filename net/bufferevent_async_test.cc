@@ -449,6 +449,27 @@ TEST_F(Async, ReplacedDescriptorIsClosedWhenNothingUsesIt) {
   }
 }
 
+// Of a socket that is closed as soon as it is given back. Until then the kernel may hold it.
+TEST_F(Async, CloseIsHeardOfInTheNextTurnAtTheLatest) {
+  for (const bool is_freed : {false, true}) {
+    SCOPED_TRACE(is_freed);
+    Pair pair;
+    Bev bev(base_, pair[0]);
+    bev.Enable(EV_READ);
+    Settle();
+    if (is_freed)
+      bev.Free();
+    else
+      bev.SetFd(-1);
+    pair.Close(0);
+    char byte;
+    if (recv(pair[1], &byte, 1, 0) != 0) {
+      Settle(1);
+      EXPECT_EQ(0, recv(pair[1], &byte, 1, 0));
+    }
+  }
+}
+
 TEST_F(Async, ReplacedByItself) {
   Pair pair;
   Bev bev(base_, pair[0]);
@@ -480,6 +501,26 @@ TEST_F(Async, PipesAreReadAsTheyAreElsewhere) {
   bev.Enable(EV_READ);
   EXPECT_EQ(3, write(fds[1], "abc", 3));
   EXPECT_TRUE(RunUntil([&] { return bev.received == "abc"; }));
+  close(fds[1]);
+}
+#endif
+
+#ifndef _WIN32
+// The kind is chosen when it is made.
+TEST_F(Async, PipeThatIsSetIsRefused) {
+  int fds[2];
+  ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+  Bev bev(base_, -1);
+  EXPECT_EQ(0, bev.SetFd(fds[0]));
+  bev.Enable(EV_READ);
+  EXPECT_EQ(1, write(fds[1], "a", 1));
+  EXPECT_TRUE(RunUntil([&] { return !bev.events.empty(); }));
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_READING | BEV_EVENT_ERROR}, bev.events);
+  EXPECT_EQ(std::vector<int>{ENOTSOCK}, bev.errors);
+  EXPECT_EQ("", bev.received);
+  bev.Free();
+  Settle();
+  close(fds[0]);
   close(fds[1]);
 }
 #endif

@@ -32,10 +32,13 @@ TEST_P(ConformanceTimeout, ReadingTimesOutAndIsDisabled) {
   a_.Write("late");
   Settle();
   EXPECT_EQ("", b_.received);
-  b_.Enable(EV_READ);
-  EXPECT_TRUE(Receives(b_, 4));
+  EXPECT_TRUE(Until([&] {
+    b_.Enable(EV_READ);  // Again, where the machine stood still.
+    return b_.received.size() >= 4;
+  }));
   EXPECT_EQ("late", b_.received);
-  EXPECT_TRUE(Until([&] { return b_.events.size() == 2; }));
+  const size_t num_events = b_.events.size();
+  EXPECT_TRUE(Until([&] { return b_.events.size() > num_events; }));
 }
 
 TEST_P(ConformanceTimeout, SetAfterEnabling) {

@@ -42,6 +42,8 @@ struct bufferevent_ops {
    * call functions of the user's (evbuffer callbacks, filters), which may free the object: its
    * callers hold a reference. */
   bool moves_at_once;
+  /* What was received ahead of being wanted goes with its socket: forget_socket() has no way back. */
+  bool receives_ahead;
   /* peer() is what bufferevent_get_underlying() returns. */
   bool wraps_peer;
   /* The directions that are enabled or suspended, or the amount of output, have changed. Returns 0,

@@ -216,6 +216,20 @@ TEST_F(Listener, SocketOfTheCaller) {
   evconnlistener_free(listener);
 }
 
+// On Windows any program could, were it not forbidden.
+TEST_F(Listener, PortIsNotTakenByForce) {
+  struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);
+  struct sockaddr_in sin = AddressOf(evconnlistener_get_fd(listener));
+  const evutil_socket_t thief = socket(AF_INET, SOCK_STREAM, 0);
+  const int on = 1;
+  EXPECT_EQ(0, setsockopt(thief, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+  EXPECT_NE(0, bind(thief, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)) == 0
+                   ? listen(thief, 1)
+                   : -1);
+  evutil_closesocket(thief);
+  evconnlistener_free(listener);
+}
+
 TEST_F(Listener, BindThatFails) {
   QuietLog quiet;
   struct evconnlistener *listener = New(LEV_OPT_CLOSE_ON_FREE);

@@ -151,7 +151,7 @@ class LostReadEdge
         [[fallthrough]];
       case Arrival::kReset:
         pair_.Reset();
-        end_ = BEV_EVENT_READING | (ResetsLookLikeEnds() ? BEV_EVENT_EOF : BEV_EVENT_ERROR);
+        end_ = BEV_EVENT_READING | BEV_EVENT_ERROR;
         break;
     }
     ASSERT_TRUE(WaitForArrival(pair_[0]));
@@ -216,6 +216,8 @@ TEST_P(LostReadEdge, EverythingComesOutAfterwards) {
   } else {
     EXPECT_EQ(expected_, bev_.received);
   }
+  if (end_ & BEV_EVENT_ERROR && ResetsLookLikeEnds() && bev_.events == std::vector<short>{kEof})
+    return;
   if (end_) {
     EXPECT_EQ(std::vector<short>{end_}, bev_.events);
   } else {

@@ -33,7 +33,10 @@ TEST_P(LostWriteEdge, RoomThatAppearsWhileWritingIsDisabled) {
     got += pair.Recv();
     loop_.Settle(2);
   }
-  EXPECT_EQ(left, bev.output_len());
+  // What a port has begun to send goes, where it can't be taken back.
+  const size_t begun_len = !kHasUnixSockets && OnCompletions() ? 256 << 10 : 0;
+  EXPECT_GE(left, bev.output_len());
+  EXPECT_LE(left, bev.output_len() + begun_len);
   EXPECT_EQ(0, bev.writes);
   bev.Enable(EV_WRITE);
   EXPECT_TRUE(Drain(&loop_, &pair, &got, kLen));
@@ -101,7 +104,18 @@ TEST_P(LostWriteEdge, DescriptorSetWhileOutputWaits) {
   const size_t left = bev.output_len();
   bev.SetFd(second[0]);
   std::string got;
-  EXPECT_TRUE(Drain(&loop_, &second, &got, left));
-  EXPECT_EQ(bytes.substr(kLen - left), got);
+  if (!kHasUnixSockets && OnCompletions()) {
+    // What a port has sent of it is known a little later.
+    EXPECT_TRUE(loop_.RunUntil([&] {
+      got += second.Recv();
+      return bev.output_len() == 0;
+    }));
+    got += second.Recv();
+    ASSERT_LE(got.size(), left);
+  } else {
+    EXPECT_TRUE(Drain(&loop_, &second, &got, left));
+    EXPECT_EQ(left, got.size());
+  }
+  EXPECT_TRUE(bytes.substr(kLen - got.size()) == got);
 }
 }  // namespace

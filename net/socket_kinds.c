@@ -109,6 +109,10 @@ int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) 
   forget(bev);
   bufferevent_store_fd(bev, fd);
   if (bev->bev.be_ops->update(bev) == 0) return 0;
+  if (bev->bev.be_ops->receives_ahead) {
+    bufferevent_update(bev); /* tells what can't be served */
+    return 0;
+  }
   int error = strata_error_from_errno(errno);
   forget(bev);
   bufferevent_store_fd(bev, old_fd);

@@ -42,7 +42,8 @@ inline int SocketError() {
 // What it is when there was no memory.
 const int kNoMemory = ENOBUFS;
 
-// Wine shuts a socket down before it closes it: what was to be a reset is an end of the data first.
+// Wine shuts a socket down before it closes it: what was to be a reset may look like an end of the
+// data.
 inline bool ResetsLookLikeEnds() {
   return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != nullptr;
 }

@@ -48,10 +48,10 @@ TEST(EchoTest, OneThatDoesNotReadIsNotReadEither) {
   samples::TcpServer server({Program()});
   Stream stream = Stream::Connect(server.port(), 64 * 1024);
   ASSERT_TRUE(Echoes(&stream, "x"));
-  const long before = server.Kilobytes("VmHWM");
+  const long before = server.PeakResidentKilobytes();
   const size_t sent = stream.SendUntilFull(kMaxLen);
   EXPECT_LT(sent, kMaxLen);
-  EXPECT_LT(server.Kilobytes("VmHWM") - before, samples::kLittleMemory);
+  EXPECT_LT(server.PeakResidentKilobytes() - before, samples::kLittleMemory);
   stream.EndSending();
   EXPECT_EQ(sent, stream.ReceivePattern(0, sent));
   EXPECT_EQ("", stream.ReceiveToEnd());

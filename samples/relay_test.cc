@@ -87,7 +87,7 @@ TEST_P(RelayBothWaysTest, ASlowReaderSlowsTheSenderDownAndCostsLittleMemory) {
   ConnectEnds(&sender, &receiver);
   ASSERT_TRUE(sender.Send("x"));
   ASSERT_EQ("x", receiver.Receive(1));
-  const long before = relay_.Kilobytes("VmHWM");
+  const long before = relay_.PeakResidentKilobytes();
   const size_t sent = sender.SendUntilFull(kMaxLen);
   EXPECT_LT(sent, kMaxLen);
   // The other direction does not suffer from it.
@@ -96,7 +96,7 @@ TEST_P(RelayBothWaysTest, ASlowReaderSlowsTheSenderDownAndCostsLittleMemory) {
   sender.EndSending();
   EXPECT_EQ(sent, receiver.ReceivePattern(0, sent));
   EXPECT_EQ("", receiver.ReceiveToEnd());
-  EXPECT_LT(relay_.Kilobytes("VmHWM") - before, samples::kLittleMemory);
+  EXPECT_LT(relay_.PeakResidentKilobytes() - before, samples::kLittleMemory);
 }
 
 TEST_P(RelayBothWaysTest, WhatASenderGotAcknowledgedOutlivesItsReset) {

@@ -1,62 +1,18 @@
 #include "samples/server_process.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__linux__)
-#include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#endif
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 namespace samples {
 namespace {
-
-#if defined(__linux__) && defined(SYS_openat2)
-void ForbidOpenat2() {
-  sock_filter filter[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-  };
-  sock_fprog program = {sizeof(filter) / sizeof(filter[0]), filter};
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-    _exit(126);
-}
-#else
-void ForbidOpenat2() {}
-#endif
-
-std::string ReadToEnd(int fd) {
-  std::string text;
-  char chunk[4096];
-  ssize_t got;
-  while ((got = read(fd, chunk, sizeof(chunk))) > 0) text.append(chunk, got);
-  return text;
-}
-
-std::string ReadLineOf(int fd) {
-  std::string line;
-  char c;
-  while (read(fd, &c, 1) == 1 && c != '\n') line.push_back(c);
-  return line;
-}
 
 std::vector<std::string> WithPortZero(std::vector<std::string> command) {
   command.push_back("--port");
@@ -66,78 +22,10 @@ std::vector<std::string> WithPortZero(std::vector<std::string> command) {
 
 }  // namespace
 
-Process::Process(const std::vector<std::string> &command, Settings settings) {
-  int output[2], errors[2];
-  if (pipe2(output, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0) abort();
-  std::vector<char *> arguments;
-  for (const std::string &argument : command)
-    arguments.push_back(const_cast<char *>(argument.c_str()));
-  arguments.push_back(nullptr);
-  pid_ = fork();
-  if (pid_ < 0) abort();
-  if (pid_ == 0) {
-    dup2(output[1], STDOUT_FILENO);
-    dup2(errors[1], STDERR_FILENO);
-    if (settings.input >= 0) dup2(settings.input, STDIN_FILENO);
-    if (settings.without_openat2) ForbidOpenat2();
-    execv(arguments[0], arguments.data());
-    _exit(127);
-  }
-  close(output[1]);
-  close(errors[1]);
-  output_ = output[0];
-  errors_ = errors[0];
-  running_ = true;
-}
-
-Process::~Process() {
-  if (running_) {
-    Signal(SIGKILL);
-    Wait();
-  }
-  close(output_);
-  close(errors_);
-}
-
-std::string Process::ReadLine() {
-  return ReadLineOf(output_);
-}
-
-std::string Process::ReadErrorLine() {
-  return ReadLineOf(errors_);
-}
-
-std::string Process::ReadOutput() {
-  return ReadToEnd(output_);
-}
-
-std::string Process::ReadErrors() {
-  return ReadToEnd(errors_);
-}
-
-void Process::Signal(int number) {
-  if (running_) kill(pid_, number);
-}
-
-int Process::Wait() {
-  int status = 0;
-  if (!running_ || waitpid(pid_, &status, 0) != pid_) return -1;
-  running_ = false;
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
 Server::Server(const std::vector<std::string> &command, Settings settings)
     : Process(WithPortZero(command), settings) {
   std::string line = ReadLine();
   sscanf(line.c_str(), "listening on http://127.0.0.1:%d/", &port_);
-}
-
-long Server::ResidentKilobytes() const {
-  std::ifstream status("/proc/" + std::to_string(pid()) + "/status");
-  std::string line;
-  while (std::getline(status, line))
-    if (line.compare(0, 6, "VmRSS:") == 0) return atol(line.c_str() + 6);
-  return -1;
 }
 
 std::string Response::Header(const std::string &lower_case_name) const {
@@ -150,7 +38,7 @@ Connection::Connection(int port, int receive_buffer_len) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(static_cast<uint16_t>(port));
-  fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  fd_ = NewSocket();
   timeval patience = {60, 0};
   setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
   if (receive_buffer_len > 0)
@@ -243,9 +131,12 @@ Response Fetch(int port, const std::string &method, const std::string &target,
 
 TemporaryDirectory::TemporaryDirectory() {
   const char *parent = getenv("TEST_TMPDIR");
-  std::string name = std::string(parent == nullptr ? "/tmp" : parent) + "/samplesXXXXXX";
-  if (mkdtemp(&name[0]) == nullptr) abort();
-  path_ = name;
+  std::filesystem::path path =
+      parent == nullptr ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
+  std::random_device number;
+  do {
+    path_ = (path / ("samples" + std::to_string(number()))).string();
+  } while (!std::filesystem::create_directory(path_));
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
@@ -254,7 +145,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 }
 
 std::string TemporaryDirectory::Write(const std::string &name, const std::string &contents) const {
-  std::filesystem::path path = std::filesystem::path(path_) / name;
+  std::filesystem::path path = std::filesystem::path(path_) / std::filesystem::u8path(name);
   std::filesystem::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << contents;
   return path.string();
@@ -268,7 +159,8 @@ std::string ReadFile(const std::string &path) {
 
 std::string ProgramPath(const char *variable, const std::string &runfile) {
   const char *value = getenv(variable);
-  return value == nullptr ? runfile : value;
+  if (value != nullptr) return value;
+  return std::filesystem::exists(runfile + ".exe") ? runfile + ".exe" : runfile;
 }
 
 }  // namespace samples

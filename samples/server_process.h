@@ -1,45 +1,15 @@
 #ifndef SAMPLES_SERVER_PROCESS_H_
 #define SAMPLES_SERVER_PROCESS_H_
 
-#include <sys/types.h>
-
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
+
+#include "samples/process.h"
 
 // What the tests of the samples need: the sample as a process of its own, and a client that sends
 // exactly the bytes it is told to.
 namespace samples {
-
-// A child process with its output on pipes.
-class Process {
- public:
-  struct Settings {
-    bool without_openat2 = false;  // the system call fails with ENOSYS, as on an old kernel
-    int input = -1;                // what becomes standard input; -1: the test's
-  };
-
-  explicit Process(const std::vector<std::string> &command) : Process(command, Settings()) {}
-  Process(const std::vector<std::string> &command, Settings settings);
-  ~Process();  // kills it if it still runs
-  Process(const Process &) = delete;
-  Process &operator=(const Process &) = delete;
-
-  pid_t pid() const { return pid_; }
-  std::string ReadLine();       // of standard output, without the newline
-  std::string ReadErrorLine();  // of standard error
-  std::string ReadOutput();     // the rest of standard output, up to its end
-  std::string ReadErrors();     // the rest of standard error, up to its end
-  void Signal(int number);
-  int Wait();  // the exit code, or minus the number of the signal that ended it
-
- private:
-  pid_t pid_ = -1;
-  int output_ = -1;
-  int errors_ = -1;
-  bool running_ = false;
-};
 
 // A sample that prints "listening on http://127.0.0.1:PORT/" first; it is given --port 0.
 class Server : public Process {
@@ -47,7 +17,6 @@ class Server : public Process {
   explicit Server(const std::vector<std::string> &command) : Server(command, Settings()) {}
   Server(const std::vector<std::string> &command, Settings settings);
   int port() const { return port_; }
-  long ResidentKilobytes() const;
 
  private:
   int port_ = 0;

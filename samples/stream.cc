@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <fstream>
 
 namespace samples {
 namespace {
@@ -168,14 +167,6 @@ void Acceptor::Close() {
 int PortOf(const std::string &line) {
   int port = 0;
   return sscanf(line.c_str(), "listening on 127.0.0.1:%d", &port) == 1 ? port : 0;
-}
-
-long TcpServer::Kilobytes(const std::string &name) const {
-  std::ifstream status("/proc/" + std::to_string(pid()) + "/status");
-  std::string line;
-  while (std::getline(status, line))
-    if (line.compare(0, name.size() + 1, name + ":") == 0) return atol(&line[name.size() + 1]);
-  return -1;
 }
 
 }  // namespace samples

@@ -77,8 +77,6 @@ class TcpServer : public Process {
   explicit TcpServer(const std::vector<std::string> &command)
       : Process(command), port_(PortOf(ReadLine())) {}
   int port() const { return port_; }
-  // A line of /proc/PID/status in kilobytes: "VmRSS", now, or "VmHWM", at most.
-  long Kilobytes(const std::string &name) const;
 
  private:
   int port_;

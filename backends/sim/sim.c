@@ -51,6 +51,10 @@ struct strata_sim *strata_sim_new(void) {
   return sim;
 }
 
+void strata_sim_make_current(struct strata_sim *sim) {
+  current_sim = sim;
+}
+
 void strata_sim_free(struct strata_sim *sim) {
   if (current_sim == sim) current_sim = NULL;
   strata_sim_script_clear(&sim->script);
@@ -287,6 +291,6 @@ const struct event_readiness_ops event_sim_ops = {
 
 struct event_base *strata_sim_base_new(struct strata_sim *sim, const struct event_config *config) {
   static const struct event_readiness_ops *const backends[] = {&event_sim_ops, NULL};
-  current_sim = sim;
+  strata_sim_make_current(sim);
   return event_base_new_with_backends(config, backends);
 }

@@ -30,6 +30,8 @@ struct strata_sim;
  * current one, which the backends that are initialised from now on live in. NULL when memory is
  * short. */
 struct strata_sim *strata_sim_new(void);
+/* The same for one that was made before. */
+void strata_sim_make_current(struct strata_sim *sim);
 /* Ends a world whose bases are freed. */
 void strata_sim_free(struct strata_sim *sim);
 

@@ -1,10 +1,11 @@
 // httpd as its clients see it: files, parts of files, conditions, directories.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utime.h>
 
+#include <filesystem>
 #include <random>
 #include <string>
 
@@ -30,8 +31,8 @@ class ServingTest : public testing::Test {
 
   // A modification time that is not within the current second.
   void SetOld(const std::string &path) {
-    timespec times[2] = {{784111777, 0}, {784111777, 0}};
-    ASSERT_EQ(0, utimensat(AT_FDCWD, path.c_str(), times, 0));
+    utimbuf times = {784111777, 784111777};
+    ASSERT_EQ(0, utime(path.c_str(), &times));
   }
 
   Response Get(const std::string &target, const std::string &lines = "") {
@@ -144,15 +145,16 @@ TEST_F(ServingTest, ABigFileArrivesIntact) {
   EXPECT_TRUE(contents.compare(1000001, 59000000, response.body) == 0);
 }
 
-#if !defined(STRATA_ORACLE) /* libevent tries for ever to send what is not there. */
+// libevent tries for ever to send what is not there, and Windows truncates no file that is mapped.
+#if !defined(STRATA_ORACLE) && !defined(_WIN32)
 TEST_F(ServingTest, AFileThatShrinksEndsTheConnection) {
   const std::string path = root_.Write("shrinking", "");
   const int64_t file_len = 100 << 20;
-  ASSERT_EQ(0, truncate(path.c_str(), file_len));
+  std::filesystem::resize_file(path, file_len);
   samples::Connection connection(server_.port(), 4096);
   ASSERT_TRUE(connection.Send("GET /shrinking HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   ASSERT_EQ(std::to_string(file_len), connection.ReceiveHead().Header("content-length"));
-  ASSERT_EQ(0, truncate(path.c_str(), 1));
+  std::filesystem::resize_file(path, 1);
   int64_t received_len = 0;
   for (std::string bytes; !(bytes = connection.ReadSome()).empty();)
     received_len += static_cast<int64_t>(bytes.size());
@@ -227,6 +229,7 @@ TEST_F(ServingTest, ConnectionStaysUsableAfterNotModified) {
   }
 }
 
+#ifndef _WIN32  // It has no such names, and no pipes among files.
 TEST_F(ServingTest, ListingIsSortedAndEscaped) {
   root_.Write("d/zeta", "");
   root_.Write("d/alpha", "");
@@ -252,6 +255,7 @@ TEST_F(ServingTest, ListingIsSortedAndEscaped) {
   EXPECT_EQ(std::string::npos, page.find("pipe"));
   EXPECT_EQ(std::string::npos, page.find("link"));
 }
+#endif
 
 TEST_F(ServingTest, ListingOfTheRootHasNoParent) {
   Response response = Get("/");
