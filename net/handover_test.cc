@@ -215,8 +215,8 @@ TEST_P(Handover, LevelTriggeredEventBesideADisabledBufferevent) {
 #else
   const bool sees_bytes = true;
 #endif
-  EXPECT_TRUE(loop_.RunUntil(
-      [&] { return bev.received == "abcdef" && (calls > settled || !sees_bytes); }));
+  EXPECT_TRUE(
+      loop_.RunUntil([&] { return bev.received == "abcdef" && (calls > settled || !sees_bytes); }));
   event_free(ev);
   pair.Send("ghi");
   pair.ShutdownWrite();

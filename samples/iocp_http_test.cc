@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <future>
 #include <string>
 #include <thread>
@@ -141,7 +142,9 @@ class Connection {
  private:
   bool ReceiveMore() {
     char more[16384];
-    ssize_t len = recv(fd_, more, sizeof(more), 0);
+    ssize_t len;
+    // HasPort() had a ring in this thread, whose end may interrupt a call that has a time limit.
+    while ((len = recv(fd_, more, sizeof(more), 0)) < 0 && errno == EINTR) continue;
     if (len > 0) bytes_.append(more, static_cast<size_t>(len));
     return len > 0;
   }
