@@ -247,7 +247,7 @@ TEST_P(ConformanceWatermark, WriteHighBoundsTheFilter) {
         *len = std::max(*len, evbuffer_get_length(output));
       },
       &most);
-  const std::string bytes = Pattern(2 << 20);
+  const std::string bytes = Pattern(kMoreThanALinkHolds);
   a_.Write(bytes);
   Settle();
   EXPECT_GT(a_.output_len(), 0u);

@@ -231,6 +231,9 @@ class Link {
   End ends_[2];
 };
 
+// So that output waits while nobody reads. TCP holds more than a socket pair of Unix.
+constexpr size_t kMoreThanALinkHolds = kHasUnixSockets ? 2 << 20 : 16 << 20;
+
 class Conformance : public ::testing::TestWithParam<Flavour> {
  protected:
   static void SetUpTestSuite() { ASSERT_EQ(0, evthread_use_pthreads()); }
@@ -275,7 +278,7 @@ class Conformance : public ::testing::TestWithParam<Flavour> {
   // written.
   std::string Clog() {
     if (flavour().has_filter()) bufferevent_setwatermark(link_.bottom(0), EV_WRITE, 0, 4096);
-    const std::string bytes = Pattern(kHasUnixSockets ? 2 << 20 : 16 << 20);  // TCP holds more.
+    const std::string bytes = Pattern(kMoreThanALinkHolds);
     a_.Write(bytes);
     Settle();
     EXPECT_GT(a_.output_len(), 0u);

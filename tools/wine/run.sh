@@ -18,7 +18,8 @@ fail() {
 
 is_for_windows() { [[ $(head -c 2 "$1") == MZ ]]; }
 
-in_prefix() { WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' "${@:2}"; }
+# Names of files are UTF-8 here, whatever the caller's locale.
+in_prefix() { LC_ALL=C.UTF-8 WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' "${@:2}"; }
 
 make_template() {
   local new=$template.new
