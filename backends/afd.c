@@ -160,13 +160,14 @@ static bool arm(struct iocp_state *state, struct afd_watch *watch) {
   return watch->is_armed || strata_iocp_error(status) == WSAENOTSOCK;
 }
 
+/* What can't be armed stays in the list, and keeps no other from it. */
 static bool arm_all(struct iocp_state *state) {
-  struct afd_watch *watch;
-  while ((watch = state->unarmed) != NULL) {
-    if (!arm(state, watch)) return false;
-    take_out(watch);
+  struct afd_watch *next, *watch;
+  for (watch = state->unarmed; watch; watch = next) {
+    next = watch->unarmed.le_next;
+    if (arm(state, watch)) take_out(watch);
   }
-  return true;
+  return !state->unarmed;
 }
 
 /* The kernel may have answered already; a packet comes in any case. */
@@ -180,6 +181,11 @@ static void give_up_poll(struct iocp_state *state, struct afd_watch *watch) {
 }
 
 /* --- Registrations --- */
+
+static void afd_wake(void *opaque) {
+  struct iocp_state *state = opaque;
+  (void)PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL);
+}
 
 evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd) {
   SOCKET base_fd = (SOCKET)fd;
@@ -245,8 +251,10 @@ static int ask(struct iocp_state *state, struct afd_watch *watch, evutil_socket_
   watch->generation = change->generation;
   watch->has_changed = true;
   if (watch->is_armed) return 0;
-  /* Nobody will look at the list before a wait that goes on has ended. */
-  if (!state->is_waiting || !arm(state, watch)) arm_later(state, watch);
+  if (state->is_waiting && arm(state, watch)) return 0;
+  arm_later(state, watch);
+  /* Nobody looks at the list before a wait that goes on has ended. */
+  if (state->is_waiting) afd_wake(state);
   return 0;
 }
 
@@ -340,11 +348,6 @@ static int afd_wait(void *opaque, int64_t now_ns, int64_t deadline_ns,
   strata_iocp_port_report_ended(state, sink);
   errno = error;
   return num_packets < 0 ? -1 : 0;
-}
-
-static void afd_wake(void *opaque) {
-  struct iocp_state *state = opaque;
-  (void)PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL);
 }
 
 /* --- The end --- */

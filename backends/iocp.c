@@ -11,7 +11,8 @@
 /* Operations by overlapped calls of Winsock. They begin in their launch, whatever thread that is:
  * the kernel does not end what a thread began on a socket that has a port. */
 
-#define MAX_SPAN_LEN INT32_MAX
+/* Of one call. */
+#define MAX_LEN INT32_MAX
 
 /* AcceptEx: each address needs 16 bytes more than the longest of the protocol. */
 #define ADDRESS_LEN (sizeof(struct sockaddr_storage) + 16)
@@ -47,12 +48,16 @@ static int result_of(bool is_success) {
 }
 
 static DWORD fill_in(WSABUF *buffers, const struct event_operation *operation) {
-  for (int i = 0; i < operation->num_spans; i++) {
-    size_t len = operation->spans[i].len;
-    buffers[i].buf = operation->spans[i].data;
-    buffers[i].len = len > MAX_SPAN_LEN ? MAX_SPAN_LEN : (ULONG)len;
+  size_t room = MAX_LEN;
+  int num = 0;
+  for (; num < operation->num_spans && room; num++) {
+    const struct event_span *span = &operation->spans[num];
+    size_t len = span->len < room ? span->len : room;
+    buffers[num].buf = span->data;
+    buffers[num].len = (ULONG)len;
+    room -= len;
   }
-  return (DWORD)operation->num_spans;
+  return (DWORD)num;
 }
 
 /* Where bytes go for which the launcher has no memory. */
@@ -173,9 +178,9 @@ static int know_socket(const struct iocp_state *state, struct event_operation *o
   return error;
 }
 
-/* --- Sockets whose packets go to another port: of a base that they were used with before (before
- * Windows 8.1, and Wine), or of the program's. An event tells of the end, and the lowest bit of its
- * handle asks for no packet (GetQueuedCompletionStatus, Remarks). --- */
+/* --- Sockets whose packets go to another port: of another base, or of the program's; and those
+ * that are no streams, of which it is not sure for what a packet comes. An event tells of the end,
+ * and the lowest bit of its handle asks for no packet (GetQueuedCompletionStatus, Remarks). --- */
 
 static bool is_foreign(const struct event_operation *operation) {
   return operation->known_by & STRATA_IOCP_FOREIGN;
@@ -338,13 +343,13 @@ static void port_cancel(void *opaque, struct event_operation *operation) {
 }
 
 void strata_iocp_port_init(struct iocp_state *state) {
-  state->id = strata_iocp_open_attachments();
+  strata_iocp_open_attachments(state);
   state->last_ended = &state->first_ended;
 }
 
 void strata_iocp_port_destroy(struct iocp_state *state) {
   strata_iocp_received_close(state->pool);
-  strata_iocp_close_attachments();
+  strata_iocp_close_attachments(state);
 }
 
 const struct event_port_ops strata_iocp_port_ops = {

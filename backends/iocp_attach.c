@@ -20,7 +20,19 @@ struct attachment {
 static SRWLOCK lock = SRWLOCK_INIT; /* also without threads of the library's */
 static struct attachment *attachments;
 static size_t num_attachments;
-static size_t num_states; /* without any, what was noted is of no use: their ports are gone */
+static struct iocp_state *states; /* without any, what was noted is of no use */
+
+static bool is_alive(unsigned id) {
+  const struct iocp_state *state = states;
+  while (state && state->id != id) state = state->next;
+  return state;
+}
+
+static bool is_stream(evutil_socket_t fd) {
+  int type = 0, type_len = sizeof(type);
+  return getsockopt((SOCKET)fd, SOL_SOCKET, SO_TYPE, (char *)&type, &type_len) != 0 ||
+         type == SOCK_STREAM;
+}
 
 /* Handles are multiples of 4. */
 static struct attachment *attachment_of(evutil_socket_t fd) {
@@ -51,6 +63,8 @@ struct completion_information {
 };
 #define REPLACE_COMPLETION_INFORMATION 61
 
+/* Only of a base that is gone: others still wait for packets, and a port of the program's is not
+ * ours to take. */
 static bool replace_port(evutil_socket_t fd, HANDLE port) {
   struct completion_information information = {port, (void *)STRATA_IOCP_OPERATION};
   IO_STATUS_BLOCK unused;
@@ -60,12 +74,14 @@ static bool replace_port(evutil_socket_t fd, HANDLE port) {
 
 static int attach(const struct iocp_state *state, evutil_socket_t fd, struct attachment *attachment,
                   unsigned *out_known_by) {
+  *out_known_by = state->id | STRATA_IOCP_FOREIGN;
+  if (!is_stream(fd)) return 0;
   if (!CreateIoCompletionPort((HANDLE)fd, state->port, STRATA_IOCP_OPERATION, 0)) {
     DWORD error = GetLastError();
     if (error != ERROR_INVALID_PARAMETER) return WSAENOTSOCK;
     /* It has a port. */
     if (attachment->id == state->id) return *out_known_by = state->id | attachment->flags, 0;
-    if (!replace_port(fd, state->port)) return *out_known_by = state->id | STRATA_IOCP_FOREIGN, 0;
+    if (!attachment->id || is_alive(attachment->id) || !replace_port(fd, state->port)) return 0;
   }
   attachment->id = state->id;
   attachment->flags = skip_packets(fd);
@@ -82,18 +98,21 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
   return error;
 }
 
-unsigned strata_iocp_open_attachments(void) {
+void strata_iocp_open_attachments(struct iocp_state *state) {
   static unsigned last_id;
   AcquireSRWLockExclusive(&lock);
-  num_states++;
-  unsigned id = last_id += STRATA_IOCP_FLAGS + 1;
+  state->next = states;
+  states = state;
+  state->id = last_id += STRATA_IOCP_FLAGS + 1;
   ReleaseSRWLockExclusive(&lock);
-  return id;
 }
 
-void strata_iocp_close_attachments(void) {
+void strata_iocp_close_attachments(struct iocp_state *state) {
   AcquireSRWLockExclusive(&lock);
-  if (--num_states == 0 && attachments) {
+  struct iocp_state **link = &states;
+  while (*link != state) link = &(*link)->next;
+  *link = state->next;
+  if (!states && attachments) {
     strata_free(attachments);
     attachments = NULL;
     num_attachments = 0;

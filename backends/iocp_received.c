@@ -80,5 +80,6 @@ struct event_received *strata_iocp_received_take(struct iocp_received_pool *pool
   block->received.data = block + 1;
   block->received.len = STRATA_IOCP_RECEIVED_LEN;
   block->received.release = release;
+  block->received.is_scarce = false;
   return &block->received;
 }

@@ -26,7 +26,8 @@ struct iocp_state {
   struct afd_watch *unarmed; /* those that the next wait looks at */
   size_t num_polls;          /* that the kernel has */
 
-  unsigned id; /* never that of another state of this process; above 0 */
+  unsigned id;             /* never that of another state of this process; above 0 */
+  struct iocp_state *next; /* of the process (iocp_attach.c) */
   struct event_operation *first_ended, **last_ended; /* in their launch; not reported yet */
   struct iocp_received_pool *pool;                   /* NULL until bytes have to go there */
   LPFN_ACCEPTEX accept_ex;                           /* NULL until they are needed */
@@ -50,9 +51,9 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
 #define STRATA_IOCP_SKIPS 1u
 #define STRATA_IOCP_FOREIGN 2u
 #define STRATA_IOCP_FLAGS 3u
-/* At the beginning and at the end of a state; the first gives the number for it. */
-unsigned strata_iocp_open_attachments(void);
-void strata_iocp_close_attachments(void);
+/* At the beginning of a state, which gets its number, and at its end. */
+void strata_iocp_open_attachments(struct iocp_state *state);
+void strata_iocp_close_attachments(struct iocp_state *state);
 
 extern const struct event_port_ops strata_iocp_port_ops;
 

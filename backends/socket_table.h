@@ -1,6 +1,7 @@
 #ifndef STRATA_BACKENDS_SOCKET_TABLE_H_
 #define STRATA_BACKENDS_SOCKET_TABLE_H_
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/util.h>
@@ -12,7 +13,8 @@ struct socket_entry {
   evutil_socket_t fd_plus_one; /* 0: this place is free */
   uint32_t generation;
   short mask;  /* 0: forgotten; the place is taken until the table is made anew */
-  short ready; /* the user's */
+  short ready; /* the user's, and the next */
+  bool is_connected;
 };
 
 /* A zeroed table is empty and valid. */

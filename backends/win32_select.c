@@ -121,6 +121,7 @@ static int win32_select_change(void *opaque, const struct event_readiness_change
   }
   struct socket_entry *entry = find_or_add(state, change->fd);
   if (!entry) return -1;
+  if (!entry->mask || entry->generation != change->generation) entry->is_connected = false;
   entry->mask = mask;
   entry->generation = change->generation;
   state->has_changed = true;
@@ -152,7 +153,7 @@ static bool fill_sets(struct waited *waited) {
     if (entry->mask & EV_READ) put(waited->read, entry->fd_plus_one - 1);
     if (!(entry->mask & EV_WRITE)) continue;
     put(waited->write, entry->fd_plus_one - 1);
-    put(waited->failed, entry->fd_plus_one - 1);
+    if (!entry->is_connected) put(waited->failed, entry->fd_plus_one - 1);
   }
   return waited->read->num || waited->write->num;
 }
@@ -182,19 +183,33 @@ static void note_ready(struct waited *waited, const struct socket_set *set, shor
     socket_table_find(&waited->table, (evutil_socket_t)set->sockets[i])->ready |= what;
 }
 
-/* "Failed" are also those with out-of-band data; but they have been connected. */
-static void note_failed(struct waited *waited) {
+static bool is_connected(evutil_socket_t fd) {
+  struct sockaddr_storage peer;
+  int len = sizeof(peer);
+  return getpeername((SOCKET)fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
+/* "Failed" are also those with out-of-band data (select, Remarks). They are connected, and would
+ * end each wait at once: nobody looks at them there any more. */
+static void note_failed(struct win32_select_state *state) {
+  struct waited *waited = &state->waited;
   for (u_int i = 0; i < waited->failed->num; i++) {
     evutil_socket_t fd = (evutil_socket_t)waited->failed->sockets[i];
     struct socket_entry *entry = socket_table_find(&waited->table, fd);
-    if (!(entry->ready & EV_WRITE)) entry->ready |= EV_READ | EV_WRITE | STRATA_EV_HANGUP;
+    struct socket_entry *asked = socket_table_find(&state->asked, fd);
+    entry->is_connected = entry->ready & EV_WRITE || is_connected(fd);
+    if (!entry->is_connected)
+      entry->ready |= EV_READ | EV_WRITE | STRATA_EV_HANGUP;
+    else if (asked && asked->generation == entry->generation)
+      asked->is_connected = true;
   }
 }
 
-static void report_ready(struct waited *waited, struct event_readiness_sink *sink) {
+static void report_ready(struct win32_select_state *state, struct event_readiness_sink *sink) {
+  struct waited *waited = &state->waited;
   note_ready(waited, waited->read, EV_READ);
   note_ready(waited, waited->write, EV_WRITE);
-  note_failed(waited);
+  note_failed(state);
   for (int i = 0; i < waited->table.capacity; i++) {
     const struct socket_entry *entry = &waited->table.entries[i];
     if (entry->ready) sink->ready(sink, entry->fd_plus_one - 1, entry->generation, entry->ready);
@@ -214,7 +229,7 @@ static int report_without_closed(struct win32_select_state *state,
     entry->mask = 0;
   }
   int num_ready = wait_for(waited, 0);
-  if (num_ready > 0) report_ready(waited, sink);
+  if (num_ready > 0) report_ready(state, sink);
   /* Closed since, by another thread: seen in the next wait. */
   return num_ready >= 0 || WSAGetLastError() == WSAENOTSOCK ? 0 : -1;
 }
@@ -228,7 +243,7 @@ static int win32_select_wait(void *opaque, int64_t now_ns, int64_t deadline_ns,
   int num_ready = wait_for(&state->waited, timeout_ns);
   int error = num_ready < 0 ? WSAGetLastError() : 0;
   sink->lock(sink);
-  if (num_ready > 0) report_ready(&state->waited, sink);
+  if (num_ready > 0) report_ready(state, sink);
   if (num_ready >= 0 || error == WSAEINTR) return 0;
   if (error == WSAENOTSOCK && report_without_closed(state, sink) == 0) return 0;
   errno = error == WSAENOBUFS ? ENOMEM : EIO;

@@ -120,15 +120,17 @@ static int status_of(NTSTATUS status) {
 }
 
 /* Opens `component` below `*handle`, which it replaces, or closes after an error. */
-static int step(HANDLE *handle, const char *component, bool follow_symlinks) {
+static int step(HANDLE *handle, const char *component, bool must_be_directory,
+                bool follow_symlinks) {
   int name_len, result;
   HANDLE next;
   WCHAR *name = windows_name_is_plain(component) ? widen(component, &name_len) : NULL;
   if (name == NULL || name_len > MAX_PATH) {
     result = HTTP_NOTFOUND;
   } else {
-    NTSTATUS status =
-        open_at(*handle, name, name_len, follow_symlinks ? 0 : FILE_OPEN_REPARSE_POINT, &next);
+    ULONG options = (must_be_directory ? FILE_DIRECTORY_FILE : 0) |
+                    (follow_symlinks ? 0 : FILE_OPEN_REPARSE_POINT);
+    NTSTATUS status = open_at(*handle, name, name_len, options, &next);
     result = status >= 0 ? 0 : status_of(status);
   }
   free(name);
@@ -158,7 +160,7 @@ static int open_beneath(const struct document_root *root, const char *name, HAND
     char *component = rest;
     rest = strchr(rest, '/');
     if (rest != NULL) *rest++ = '\0';
-    result = step(out_handle, component, root->follow_symlinks);
+    result = step(out_handle, component, rest != NULL, root->follow_symlinks);
   }
   free(copy);
   return result;
