@@ -193,6 +193,7 @@ static int submit(struct io_uring_state *state, struct event_operation *operatio
     return errno = ENOMEM, -1;
   struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
   if (!sqe) return errno = EBUSY, -1;
+  operation->received = NULL; /* what was told before */
   fill_in(state, sqe, operation);
   own->is_submitted = true;
   return 0;

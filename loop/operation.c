@@ -177,6 +177,8 @@ void event_operations_begin_again(struct event_base *base) {
     memset(operation->port_words, 0, sizeof(operation->port_words));
     operation->result = -1;
     operation->error = STRATA_OPERATION_CANCELLED;
+    operation->received = NULL;
+    operation->is_last = true;
     event_operation_complete(base, operation);
   }
 }

@@ -357,14 +357,7 @@ static int launch_send(struct bufferevent_async *async) {
     bufferevent_settle(bev, EV_WRITE);
     return bufferevent_rate_limit_refresh(bev) & EV_WRITE ? -1 : 0; /* only limits give nothing */
   }
-  if (pin(async, len) < 0) {
-    int error = strata_error_from_errno(errno);
-    bufferevent_settle(bev, EV_WRITE);
-    EVUTIL_SET_SOCKET_ERROR(error);
-    bufferevent_report_write_error(bev, BEV_TRIG_DEFER_CALLBACKS);
-    return 0;
-  }
-  if (launch(async, &async->send) == 0) return 0;
+  if (pin(async, len) == 0 && launch(async, &async->send) == 0) return 0;
   int error = errno;
   unpin(async);
   bufferevent_settle(bev, EV_WRITE);

@@ -317,9 +317,10 @@ static void filter_destroy(struct bufferevent_private *bev) {
 }
 
 static int filter_set_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
-  if (!is_linked(filter_of(bev))) return -1;
-  filter_of(bev)->held_events = 0; /* they were another socket's */
-  return bufferevent_setfd(&filter_of(bev)->underlying->bev, fd);
+  struct bufferevent_filter *filter = filter_of(bev);
+  if (!is_linked(filter) || bufferevent_setfd(&filter->underlying->bev, fd) < 0) return -1;
+  filter->held_events = 0; /* they were another socket's */
+  return 0;
 }
 
 static int filter_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd) {

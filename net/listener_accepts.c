@@ -111,7 +111,8 @@ static void take_error(struct listener_accept *accept) {
   int error = accept->operation.error;
   if (error == STRATA_OPERATION_CANCELLED || strata_error_accept_retriable(error)) return;
   /* While it is paused the others fail for the same reason. */
-  if (strata_listener_accepts(listener)) strata_listener_report_error(listener, error);
+  if (strata_listener_accepts(listener) && event_base_port_features(listener->base))
+    strata_listener_report_error(listener, error);
 }
 
 static void on_accepted(struct event_operation *operation) {
