@@ -276,12 +276,14 @@ TEST_P(Timeout, TwoAtOnceAreTwoEventsUnlessDeferred) {
   Clog();
   bev_.Enable(EV_READ);
   EXPECT_EQ(0, Set(bev_, 10, 10));
-  Pass(40);
-  if (GetParam().options & BEV_OPT_DEFER_CALLBACKS) {
-    short all = 0;
-    for (const short what : bev_.events) all = static_cast<short>(all | what);
-    EXPECT_EQ(kReadTimeout | kWriteTimeout, all);
-  } else {
+  const auto all = [&] {
+    short what = 0;
+    for (const short event : bev_.events) what = static_cast<short>(what | event);
+    return what;
+  };
+  // The system may take some more of the output, and put that timeout off.
+  EXPECT_TRUE(loop_.RunUntil([&] { return all() == (kReadTimeout | kWriteTimeout); }));
+  if (!(GetParam().options & BEV_OPT_DEFER_CALLBACKS)) {
     EXPECT_EQ((std::vector<short>{kReadTimeout, kWriteTimeout}), bev_.events);
   }
   EXPECT_EQ(0, bufferevent_get_enabled(bev_));
