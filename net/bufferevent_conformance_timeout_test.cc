@@ -75,11 +75,11 @@ TEST_P(ConformanceTimeout, WritingTimesOutWhenThePeerDoesNotRead) {
 
 TEST_P(ConformanceTimeout, NothingToWriteNoWriteTimeout) {
   if (kOnLibevent && flavour().has_filter()) GTEST_SKIP() << "its filters time out all the same";
-  SetTimeouts(a_, 0, 5);
+  SetTimeouts(a_, 0, 25);
   b_.Enable(EV_READ);
   a_.Write("abc");
   ASSERT_TRUE(Receives(b_, 3));
-  Pass(40);
+  Pass(60);
   EXPECT_TRUE(a_.events.empty());
 }
 
