@@ -96,12 +96,10 @@ static int arm(struct io_uring_state *state, evutil_socket_t fd) {
   return 0;
 }
 
-int strata_io_uring_submit(struct io_uring_state *state) {
-  strata_uring_publish(&state->ring);
-  return state->is_waiting ? 0 : strata_uring_enter(&state->ring, false, 0);
-}
-
-/* Not IORING_OP_POLL_REMOVE, which leaves a poll alone that is just reporting something. */
+/* At once, also beside a wait that has not got to the kernel yet: the descriptors of what it is
+ * about to submit may have other owners when this returns.
+ *
+ * Not IORING_OP_POLL_REMOVE, which leaves a poll alone that is just reporting something. */
 int strata_io_uring_cancel(struct io_uring_state *state, uint64_t user_data) {
   struct io_uring_sqe *sqe = strata_uring_get_sqe(&state->ring);
   if (!sqe) return -1;
@@ -110,10 +108,11 @@ int strata_io_uring_cancel(struct io_uring_state *state, uint64_t user_data) {
   sqe->addr = user_data;
   sqe->flags = state->ring.can_skip ? IOSQE_CQE_SKIP_SUCCESS : 0;
   sqe->user_data = STRATA_URING_IGNORED;
-  return strata_io_uring_submit(state);
+  strata_uring_publish(&state->ring);
+  return strata_uring_enter(&state->ring, false, 0);
 }
 
-/* At once: a pending poll keeps its file open. */
+/* A pending poll keeps its file open. */
 static int disarm(struct io_uring_state *state, evutil_socket_t fd) {
   struct poll_slot *slot = &state->slots[fd];
   if (!slot->is_armed) return 0;
@@ -208,12 +207,10 @@ static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
   /* Where the ring is full, completions are to be fetched before it takes more. */
   if (arm_all(state) < 0 || !strata_io_uring_port_prepare(state, sink)) timeout_ns = 0;
   strata_uring_publish(&state->ring);
-  state->is_waiting = true;
   sink->unlock(sink);
   int result = strata_uring_enter(&state->ring, true, timeout_ns);
   int error = errno;
   sink->lock(sink);
-  state->is_waiting = false;
   /* What others asked for meanwhile: there may be no next wait. */
   if (strata_uring_has_published(&state->ring)) (void)strata_uring_enter(&state->ring, false, 0);
   report_all(state, sink);

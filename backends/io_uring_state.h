@@ -17,7 +17,6 @@ struct received_pool;
  * submitted is collected, and goes with the next wait of the loop's thread. */
 struct io_uring_state {
   struct uring ring;
-  bool is_waiting;
 
   struct poll_slot *slots; /* by descriptor */
   int num_slots;
@@ -37,9 +36,7 @@ struct io_uring_state {
 
 /* What poll32_events of a submission is for EV_READ and so on. */
 uint32_t strata_io_uring_poll_events(short mask);
-/* Hands the submissions over, unless a thread is waiting: the base wakes that, and it does. */
-int strata_io_uring_submit(struct io_uring_state *state);
-/* Asks the kernel to end the request with that user_data; at once, where possible. */
+/* Asks the kernel to end the request with that user_data, after handing over what came before. */
 int strata_io_uring_cancel(struct io_uring_state *state, uint64_t user_data);
 
 extern const struct event_port_ops strata_io_uring_port_ops;
