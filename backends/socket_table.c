@@ -4,19 +4,14 @@
 #include <string.h>
 
 #include "util/memory.h"
+#include "util/socket.h"
 
 #define MIN_CAPACITY 64
-
-/* The upper half of a product with 2^64 over the golden ratio: of handles the lower bits say
- * little. */
-static size_t hash_of(evutil_socket_t fd) {
-  return (size_t)((uint64_t)fd * UINT64_C(0x9E3779B97F4A7C15) >> 32);
-}
 
 /* The socket's entry, or the free place where it would be. */
 static struct socket_entry *place_of(const struct socket_table *table, evutil_socket_t fd) {
   const size_t last = (size_t)table->capacity - 1;
-  size_t i = hash_of(fd) & last;
+  size_t i = strata_socket_hash(fd) & last;
   while (table->entries[i].fd_plus_one && table->entries[i].fd_plus_one != fd + 1)
     i = (i + 1) & last;
   return &table->entries[i];

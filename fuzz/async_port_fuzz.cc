@@ -323,7 +323,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }();
   using namespace async_port_model;
   CHECK(is_installed);
-  g_is_traced = getenv("STRATA_FUZZ_TRACE") != nullptr;
   const long num_blocks = CountingMemory::num_blocks();
   CountingMemory::Begin();
   {

@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/model.h"
 #include "util/testing/counting_memory.h"
 
 extern "C" {
@@ -35,20 +36,7 @@ extern "C" {
 
 namespace async_port_model {
 
-// What is done, on stderr, for whoever looks into a finding.
-inline bool g_is_traced;
-#define TRACE(...)                                 \
-  do {                                             \
-    if (g_is_traced) fprintf(stderr, __VA_ARGS__); \
-  } while (0)
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                \
-    }                                                                         \
-  } while (0)
+using fuzz_model::Source;
 
 constexpr size_t kMaxConns = 4;
 constexpr size_t kMaxUnmoved = 60000;  // A connection's bytes per direction.
@@ -56,18 +44,6 @@ constexpr int kMaxDepth = 3;           // Of actions inside callbacks of actions
 
 // Errors that tell where they come from.
 constexpr int kReceiveError = ECONNRESET, kSendError = EPIPE, kRefusal = ENOBUFS;
-
-class Source {
- public:
-  Source(const uint8_t *data, size_t data_len) : data_(data), data_len_(data_len) {}
-  bool IsEmpty() const { return pos_ >= data_len_; }
-  size_t Choose(size_t limit) { return IsEmpty() ? 0 : data_[pos_++] % limit; }
-
- private:
-  const uint8_t *data_;
-  size_t data_len_;
-  size_t pos_ = 0;
-};
 
 class Model;
 

@@ -275,7 +275,6 @@ Model::~Model() {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const int has_threads = evthread_use_pthreads();
   CHECK(has_threads == 0);
-  pair_filter_model::g_is_traced = getenv("STRATA_FUZZ_TRACE") != nullptr;
   using namespace pair_filter_model;
   Source source(data, size);
   Model model(source);

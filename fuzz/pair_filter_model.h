@@ -23,44 +23,21 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/model.h"
+
 extern "C" {
 #include "backends/sim/sim.h"
 }
 
 namespace pair_filter_model {
 
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                \
-    }                                                                         \
-  } while (0)
+using fuzz_model::Source;
 
 constexpr int kDirections = 2;  // Of a bufferevent: kIn, kOut.
 enum Side { kIn, kOut };
 constexpr unsigned char kPoison = 0xee;  // The byte at which a failing function fails.
 constexpr size_t kMaxNodes = 10;
 constexpr int kMaxDepth = 3;  // Of actions inside callbacks of actions.
-
-// What is done, on stderr, for whoever looks into a finding.
-inline bool g_is_traced;
-#define TRACE(...)                                 \
-  do {                                             \
-    if (g_is_traced) fprintf(stderr, __VA_ARGS__); \
-  } while (0)
-
-class Source {
- public:
-  Source(const uint8_t *data, size_t data_len) : data_(data), data_len_(data_len) {}
-  bool IsEmpty() const { return pos_ >= data_len_; }
-  size_t Choose(size_t limit) { return IsEmpty() ? 0 : data_[pos_++] % limit; }
-
- private:
-  const uint8_t *data_;
-  size_t data_len_;
-  size_t pos_ = 0;
-};
 
 enum Kind { kNull, kIdentity, kXor, kBlock, kTrickle, kFailing, kIdle, kNumKinds };
 

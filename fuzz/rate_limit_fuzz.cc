@@ -407,7 +407,6 @@ Model::~Model() {
 }  // namespace rate_limit_model
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  rate_limit_model::g_is_traced = getenv("STRATA_FUZZ_TRACE") != nullptr;
   using namespace rate_limit_model;
   Source source(data, size);
   Model model(source);

@@ -21,6 +21,8 @@
 #include <string>
 #include <vector>
 
+#include "fuzz/model.h"
+
 extern "C" {
 #include "backends/sim/sim.h"
 #include "util/clock.h"
@@ -28,37 +30,12 @@ extern "C" {
 
 namespace rate_limit_model {
 
-// What is done, on stderr, for whoever looks into a finding.
-inline bool g_is_traced;
-#define TRACE(...)                                 \
-  do {                                             \
-    if (g_is_traced) fprintf(stderr, __VA_ARGS__); \
-  } while (0)
-
-#define CHECK(condition)                                                      \
-  do {                                                                        \
-    if (!(condition)) {                                                       \
-      fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #condition); \
-      abort();                                                                \
-    }                                                                         \
-  } while (0)
+using fuzz_model::Source;
 
 constexpr size_t kMaxConns = 6, kNumGroups = 2;
 constexpr size_t kMaxUnmoved = 1500;  // A connection's bytes per direction, so that runs end.
 constexpr int kDirections = 2;        // kRead, kWrite.
 enum Direction { kRead, kWrite };
-
-class Source {
- public:
-  Source(const uint8_t *data, size_t data_len) : data_(data), data_len_(data_len) {}
-  bool IsEmpty() const { return pos_ >= data_len_; }
-  size_t Choose(size_t limit) { return IsEmpty() ? 0 : data_[pos_++] % limit; }
-
- private:
-  const uint8_t *data_;
-  size_t data_len_;
-  size_t pos_ = 0;
-};
 
 struct Config {
   int64_t rate[kDirections], burst[kDirections], tick_ns;

@@ -7,6 +7,8 @@
 
 #include <event2/util.h>
 
+#include "util/socket.h"
+
 struct event;
 struct event_io_source;
 
@@ -42,19 +44,12 @@ struct fd_slots {
   int num_used;
 };
 
-/* The upper half of a product with 2^64 over the golden ratio: of handles the lower bits say
- * little.
- */
-static inline size_t event_fd_slots_hash(evutil_socket_t fd) {
-  return (size_t)((uint64_t)fd * UINT64_C(0x9E3779B97F4A7C15) >> 32);
-}
-
 /* NULL when nobody ever watched the descriptor. */
 static inline struct fd_slot *event_fd_slots_find(const struct fd_slots *slots,
                                                   evutil_socket_t fd) {
   if (fd < 0 || !slots->num_places) return NULL;
   const size_t last = (size_t)slots->num_places - 1;
-  for (size_t i = event_fd_slots_hash(fd) & last;; i = (i + 1) & last) {
+  for (size_t i = strata_socket_hash(fd) & last;; i = (i + 1) & last) {
     struct fd_slots_place *place = &slots->places[i];
     if (place->fd_plus_one == fd + 1) return &place->slot;
     if (!place->fd_plus_one) return NULL;

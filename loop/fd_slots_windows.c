@@ -18,7 +18,7 @@ void event_fd_slots_clear(struct fd_slots *slots) {
 /* There is one. */
 static struct fd_slots_place *free_place_for(const struct fd_slots *slots, evutil_socket_t fd) {
   const size_t last = (size_t)slots->num_places - 1;
-  size_t i = event_fd_slots_hash(fd) & last;
+  size_t i = strata_socket_hash(fd) & last;
   while (slots->places[i].fd_plus_one) i = (i + 1) & last;
   return &slots->places[i];
 }

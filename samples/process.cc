@@ -38,21 +38,6 @@ void ForbidOpenat2() {
 void ForbidOpenat2() {}
 #endif
 
-std::string ReadToEnd(int fd) {
-  std::string text;
-  char chunk[4096];
-  ssize_t got;
-  while ((got = read(fd, chunk, sizeof(chunk))) > 0) text.append(chunk, got);
-  return text;
-}
-
-std::string ReadLineOf(int fd) {
-  std::string line;
-  char c;
-  while (read(fd, &c, 1) == 1 && c != '\n') line.push_back(c);
-  return line;
-}
-
 // A line of /proc/PID/status.
 long KilobytesOf(pid_t pid, const std::string &name) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
@@ -95,22 +80,6 @@ Process::~Process() {
   }
   close(output_);
   close(errors_);
-}
-
-std::string Process::ReadLine() {
-  return ReadLineOf(output_);
-}
-
-std::string Process::ReadErrorLine() {
-  return ReadLineOf(errors_);
-}
-
-std::string Process::ReadOutput() {
-  return ReadToEnd(output_);
-}
-
-std::string Process::ReadErrors() {
-  return ReadToEnd(errors_);
 }
 
 void Process::Signal(int number) {

@@ -8,8 +8,6 @@
 
 #include <psapi.h>
 
-#include <algorithm>
-
 namespace samples {
 namespace {
 
@@ -31,30 +29,6 @@ void NewPipe(HANDLE *out_ours, HANDLE *out_theirs) {
   if (!CreatePipe(out_ours, out_theirs, nullptr, 0) ||
       !SetHandleInformation(*out_theirs, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
     abort();
-}
-
-// Carriage returns are the C runtime's, before each newline.
-bool ReadByte(int fd, char *out_byte) {
-  do {
-    if (_read(fd, out_byte, 1) != 1) return false;
-  } while (*out_byte == '\r');
-  return true;
-}
-
-std::string ReadLineOf(int fd) {
-  std::string line;
-  char c;
-  while (ReadByte(fd, &c) && c != '\n') line.push_back(c);
-  return line;
-}
-
-std::string ReadToEnd(int fd) {
-  std::string text;
-  char chunk[4096];
-  int len;
-  while ((len = _read(fd, chunk, sizeof(chunk))) > 0) text.append(chunk, static_cast<size_t>(len));
-  text.erase(std::remove(text.begin(), text.end(), '\r'), text.end());
-  return text;
 }
 
 PROCESS_MEMORY_COUNTERS MemoryOf(HANDLE process) {
@@ -101,22 +75,6 @@ Process::~Process() {
   CloseHandle(handle_);
   _close(output_);
   _close(errors_);
-}
-
-std::string Process::ReadLine() {
-  return ReadLineOf(output_);
-}
-
-std::string Process::ReadErrorLine() {
-  return ReadLineOf(errors_);
-}
-
-std::string Process::ReadOutput() {
-  return ReadToEnd(output_);
-}
-
-std::string Process::ReadErrors() {
-  return ReadToEnd(errors_);
 }
 
 void Process::Signal(int number) {

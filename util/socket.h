@@ -1,6 +1,9 @@
 #ifndef STRATA_UTIL_SOCKET_H_
 #define STRATA_UTIL_SOCKET_H_
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include <event2/util.h>
 
 #ifdef __cplusplus
@@ -49,6 +52,12 @@ enum strata_connect_state strata_socket_connect(evutil_socket_t fd, const struct
                                                 ev_socklen_t addr_len);
 /* Asks a socket that became writable (SO_ERROR, connect(2)); fetching the error clears it. */
 enum strata_connect_state strata_socket_connect_result(evutil_socket_t fd);
+
+/* Spreads descriptors over a hash table: the upper half of a product with 2^64 over the golden
+ * ratio, since of handles (Windows) the lower bits say little. */
+static inline size_t strata_socket_hash(evutil_socket_t fd) {
+  return (size_t)((uint64_t)fd * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+}
 
 /* ---- error numbers, as EVUTIL_SOCKET_ERROR() gives them; results are 0 or 1 ---- */
 

@@ -429,30 +429,17 @@ TEST_P(CompletionConformance, ThreadReleasesBlocksOfRepeatedOnes) {
   COMPLETION_NEEDS(STRATA_PORT_REPEATS);
   THREADED_BASE();
   Pair pair;
-  std::atomic<struct event_received *> handed_over{nullptr};
-  std::atomic<size_t> received_len{0};
-  std::atomic<bool> has_ended{false};
-  Op recv([&](Op *op) {
-    struct event_received *block = op->block;
-    op->block = nullptr;
-    if (block == nullptr) {
-      has_ended = true;
-      return;
-    }
-    received_len += block->len;
-    struct event_received *expected = nullptr;
-    if (!handed_over.compare_exchange_strong(expected, block)) Release(block);
-  });
+  BlocksHandedOver blocks;
+  Op recv([&](Op *op) { blocks.Take(op); });
   recv.keeps_block = true;
   ASSERT_EQ(0, recv.RecvRepeatedly(pair[0]).Launch(base_));
   for (size_t i = 1; i <= 500; i++) {
     pair.Send(1, "message");
-    EXPECT_TRUE(WaitUntil([&] { return received_len == 7 * i; }));
-    struct event_received *block = handed_over.exchange(nullptr);
-    if (block != nullptr) Release(block);
+    EXPECT_TRUE(WaitUntil([&] { return blocks.received_len == 7 * i; }));
+    blocks.ReleaseOne();
   }
   pair.Close(1);
-  EXPECT_TRUE(WaitUntil([&] { return has_ended.load(); }));
+  EXPECT_TRUE(WaitUntil([&] { return blocks.has_ended.load(); }));
   END_OF_LOOP();
 }
 

@@ -7,14 +7,6 @@
 
 namespace completion_testing {
 
-inline void UseThreads() {
-#ifdef _WIN32
-  ASSERT_EQ(0, evthread_use_windows_threads());
-#else
-  ASSERT_EQ(0, evthread_use_pthreads());
-#endif
-}
-
 // A base with locks, and a thread that runs it until Stop().
 #define THREADED_BASE()            \
   UseThreads();                    \
@@ -103,39 +95,57 @@ TEST_P(CompletionConformance, ThreadCancelsWhatLaunchesItself) {
   EXPECT_EQ(recv.num_launched, recv.num_done);
 }
 
-TEST_P(CompletionConformance, ThreadReleasesBlocks) {
-  if (!(event_base_port_features(base_) & STRATA_PORT_PROVIDES_MEMORY)) GTEST_SKIP();
-  THREADED_BASE();
-  Pair pair;
-  std::atomic<struct event_received *> handed_over{nullptr};
-  std::atomic<size_t> received_len{0};
-  std::atomic<bool> has_ended{false};  // IsDone() is true for a moment before each new launch.
-  Op recv([&](Op *op) {
+// What the loop's thread receives, for another thread to give back: one block waits for that.
+class BlocksHandedOver {
+ public:
+  ~BlocksHandedOver() { ReleaseOne(); }
+
+  // Takes what the operation received; false at the end of the data.
+  bool Take(Op *op) {
     struct event_received *block = op->block;
     op->block = nullptr;
     if (block == nullptr) {
       has_ended = true;
-      return;
+      return false;
     }
     received_len += block->len;
     struct event_received *expected = nullptr;
-    if (!handed_over.compare_exchange_strong(expected, block)) Release(block);
-    EXPECT_EQ(0, op->Launch(base_));
+    if (!waiting_.compare_exchange_strong(expected, block)) Release(block);
+    return true;
+  }
+  void ReleaseOne() {
+    struct event_received *block = waiting_.exchange(nullptr);
+    if (block != nullptr) Release(block);
+  }
+
+  std::atomic<size_t> received_len{0};
+  std::atomic<bool> has_ended{false};  // IsDone() is true for a moment before each new launch.
+
+ private:
+  std::atomic<struct event_received *> waiting_{nullptr};
+};
+
+TEST_P(CompletionConformance, ThreadReleasesBlocks) {
+  if (!(event_base_port_features(base_) & STRATA_PORT_PROVIDES_MEMORY)) GTEST_SKIP();
+  THREADED_BASE();
+  Pair pair;
+  BlocksHandedOver blocks;
+  Op recv([&](Op *op) {
+    if (blocks.Take(op)) {
+      EXPECT_EQ(0, op->Launch(base_));
+    }
   });
   recv.keeps_block = true;
   ASSERT_EQ(0, recv.Recv(pair[0]).Launch(base_));
   for (int i = 0; i < 500; i++) {
     pair.Send(1, "message");
-    struct event_received *block = handed_over.exchange(nullptr);
-    if (block != nullptr) Release(block);
-    EXPECT_TRUE(WaitUntil([&] { return received_len >= 7u * static_cast<size_t>(i); }));
+    blocks.ReleaseOne();
+    EXPECT_TRUE(WaitUntil([&] { return blocks.received_len >= 7u * static_cast<size_t>(i); }));
   }
   pair.Close(1);
-  EXPECT_TRUE(WaitUntil([&] { return has_ended.load(); }));
+  EXPECT_TRUE(WaitUntil([&] { return blocks.has_ended.load(); }));
   END_OF_LOOP();
-  EXPECT_EQ(3500u, received_len);
-  struct event_received *block = handed_over.exchange(nullptr);
-  if (block != nullptr) Release(block);
+  EXPECT_EQ(3500u, blocks.received_len);
 }
 
 // The kernel may end what a thread began when the thread ends; the loop's next thread goes on.

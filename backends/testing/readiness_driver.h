@@ -165,19 +165,29 @@ struct TcpPair {
   Fd a, b;
 };
 
-inline TcpPair ConnectTcp() {
-  Fd listener(socket(AF_INET, SOCK_STREAM, 0));
+// A port of the loopback device, on which nobody listens yet.
+struct TcpPort {
+  TcpPort() : fd(socket(AF_INET, SOCK_STREAM, 0)) {
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t len = sizeof(address);
+    EXPECT_EQ(0, bind(fd, any(), len));
+    EXPECT_EQ(0, getsockname(fd, any(), &len));
+  }
+  struct sockaddr *any() {
+    return reinterpret_cast<struct sockaddr *>(&address);
+  }
+
+  Fd fd;
   struct sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t address_len = sizeof(address);
-  struct sockaddr *any = reinterpret_cast<struct sockaddr *>(&address);
-  EXPECT_EQ(0, bind(listener, any, address_len));
-  EXPECT_EQ(0, listen(listener, 1));
-  EXPECT_EQ(0, getsockname(listener, any, &address_len));
+};
+
+inline TcpPair ConnectTcp() {
+  TcpPort port;
+  EXPECT_EQ(0, listen(port.fd, 1));
   Fd a(socket(AF_INET, SOCK_STREAM, 0));
-  EXPECT_EQ(0, connect(a, any, address_len));
-  Fd b(accept(listener, nullptr, nullptr));
+  EXPECT_EQ(0, connect(a, port.any(), sizeof(port.address)));
+  Fd b(accept(port.fd, nullptr, nullptr));
   EXPECT_GE(b, 0);
   evutil_make_socket_nonblocking(a);
   evutil_make_socket_nonblocking(b);

@@ -99,35 +99,21 @@ TEST_P(ReadinessConformance, EachDescriptorForItself) {
 }
 
 TEST_P(ReadinessConformance, ListenerIsReadableForAConnection) {
-  Fd listener(socket(AF_INET, SOCK_STREAM, 0));
-  struct sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t address_len = sizeof(address);
-  struct sockaddr *any = reinterpret_cast<struct sockaddr *>(&address);
-  ASSERT_EQ(0, bind(listener, any, address_len));
-  ASSERT_EQ(0, listen(listener, 4));
-  ASSERT_EQ(0, getsockname(listener, any, &address_len));
-  ASSERT_EQ(0, backend_.Change(listener, EV_READ));
-  EXPECT_EQ(0, backend_.PollOf(listener));
+  readiness_testing::TcpPort port;
+  ASSERT_EQ(0, listen(port.fd, 4));
+  ASSERT_EQ(0, backend_.Change(port.fd, EV_READ));
+  EXPECT_EQ(0, backend_.PollOf(port.fd));
   Fd client(socket(AF_INET, SOCK_STREAM, 0));
-  ASSERT_EQ(0, connect(client, any, address_len));
-  EXPECT_EQ(EV_READ, backend_.WaitFor(listener, EV_READ));
+  ASSERT_EQ(0, connect(client, port.any(), sizeof(port.address)));
+  EXPECT_EQ(EV_READ, backend_.WaitFor(port.fd, EV_READ));
 }
 
 // Nobody listens there any more.
 TEST_P(ReadinessConformance, ConnectionThatFailsIsWritable) {
-  Fd listener(socket(AF_INET, SOCK_STREAM, 0));
-  struct sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t address_len = sizeof(address);
-  struct sockaddr *any = reinterpret_cast<struct sockaddr *>(&address);
-  ASSERT_EQ(0, bind(listener, any, address_len));
-  ASSERT_EQ(0, getsockname(listener, any, &address_len));
+  readiness_testing::TcpPort port;
   Fd client(socket(AF_INET, SOCK_STREAM, 0));
   ASSERT_EQ(0, evutil_make_socket_nonblocking(client));
-  if (connect(client, any, address_len) != 0 && errno == ECONNREFUSED)
+  if (connect(client, port.any(), sizeof(port.address)) != 0 && errno == ECONNREFUSED)
     GTEST_SKIP() << "the system knows at once";
   ASSERT_EQ(0, backend_.Change(client, EV_WRITE));
   EXPECT_TRUE(backend_.WaitFor(client, EV_WRITE) & EV_WRITE);
