@@ -3,8 +3,8 @@
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
-#include "http/connection.h"
 #include "http/server.h"
+#include "http/server_connection.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -18,7 +18,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
   int over = bound->http->num_connections - bound->http->max_connections;
   (void)listener;
   (void)addr_len;
-  if (over >= MAX_REFUSING || strata_http_connection_start(bound, fd, addr, over >= 0) < 0)
+  if (over >= MAX_REFUSING ||
+      strata_http_server_connection_start(bound->http, bound, fd, addr, over >= 0) < 0)
     evutil_closesocket(fd);
 }
 

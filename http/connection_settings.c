@@ -4,16 +4,13 @@
 #include <event2/http.h>
 
 #include "http/connection.h"
+#include "http/server.h"
 #include "http/transport.h"
 #include "util/clock.h"
 #include "util/memory.h"
 
 struct bufferevent *evhttp_connection_get_bufferevent(struct evhttp_connection *evcon) {
   return evcon->bufev;
-}
-
-struct evhttp *evhttp_connection_get_server(struct evhttp_connection *evcon) {
-  return evcon->server;
 }
 
 struct event_base *evhttp_connection_get_base(struct evhttp_connection *evcon) {

@@ -1,12 +1,12 @@
-#include "http/connection.h"
 #include "http/method.h"
 #include "http/reply.h"
+#include "http/server_connection.h"
 #include "http/vhost.h"
 #include "util/queue.h"
 
-int strata_http_dispatch_allows(struct evhttp_connection *evcon) {
-  struct strata_http_request *request = evcon->request;
-  struct evhttp *http = evcon->server;
+int strata_http_dispatch_allows(struct strata_http_server_connection *con) {
+  struct strata_http_request *request = con->request;
+  struct evhttp *http = con->server;
   char allow[STRATA_HTTP_METHODS_LEN];
   if (http->allowed_methods & (ev_uint32_t)request->pub.type) return 1;
   if (!request->pub.type) {
@@ -25,9 +25,9 @@ static struct evhttp *responsible(const struct strata_http_request *request, str
   return strata_http_vhost_find(http, host);
 }
 
-void strata_http_dispatch(struct evhttp_connection *evcon) {
-  struct strata_http_request *request = evcon->request;
-  struct evhttp *http = responsible(request, evcon->server);
+void strata_http_dispatch(struct strata_http_server_connection *con) {
+  struct strata_http_request *request = con->request;
+  struct evhttp *http = responsible(request, con->server);
   const struct strata_http_route *route =
       strata_http_routes_find(&http->routes, request->path, request->path_len);
   strata_http_handler handler = route ? route->handler : http->gencb;
@@ -39,5 +39,5 @@ void strata_http_dispatch(struct evhttp_connection *evcon) {
   }
   strata_http_request_enter(request);
   handler(&request->pub, arg);
-  strata_http_request_leave(request, evcon->dead ? NULL : evcon->server);
+  strata_http_request_leave(request, strata_http_server_connection_pool(con));
 }

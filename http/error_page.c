@@ -4,10 +4,10 @@
 #include <event2/bufferevent.h>
 #include <event2/util.h>
 
-#include "http/connection.h"
 #include "http/escape.h"
 #include "http/reply.h"
 #include "http/server.h"
+#include "http/server_connection.h"
 #include "http/status.h"
 
 /* Error pages are written without allocating, since running out of memory is one of the things
@@ -40,7 +40,7 @@ static size_t page_format(int code, const char *reason, char *out_page) {
 
 static void send_page(struct strata_http_request *request, const struct strata_http_reply *error,
                       struct evbuffer *page) {
-  struct evbuffer *output = bufferevent_get_output(request->pub.evcon->bufev);
+  struct evbuffer *output = strata_http_connection_output(request->pub.evcon);
   struct strata_http_reply reply = *error;
   reply.body_len = evbuffer_get_length(page);
   if (strata_http_reply_head(request, &reply, NULL, 0) < 0 ||
@@ -51,7 +51,7 @@ static void send_page(struct strata_http_request *request, const struct strata_h
 /* Sends the page that the user's callback makes. 1 when it did, or freed the connection; 0 when
  * it left the page to us. */
 static int send_custom(struct strata_http_request *request, const struct strata_http_reply *error) {
-  struct evhttp *http = request->pub.evcon->server;
+  struct evhttp *http = evhttp_connection_get_server(request->pub.evcon);
   struct evbuffer *page;
   int made;
   if (!http->errorcb || !(page = evbuffer_new())) return 0;

@@ -3,8 +3,8 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "http/connection.h"
 #include "http/server.h"
+#include "http/server_connection.h"
 #include "util/log.h"
 
 void strata_http_reply_complete(struct strata_http_request *request) {
@@ -23,11 +23,11 @@ void strata_http_reply_drop(struct strata_http_request *request) {
 }
 
 static struct evbuffer *output_of(struct strata_http_request *request) {
-  return bufferevent_get_output(request->pub.evcon->bufev);
+  return strata_http_connection_output(request->pub.evcon);
 }
 
 static const char *default_type(const struct strata_http_request *request) {
-  return request->pub.evcon->server->default_content_type;
+  return evhttp_connection_get_server(request->pub.evcon)->default_content_type;
 }
 
 static int empty_buffer(struct evbuffer *buffer) {
@@ -122,17 +122,18 @@ static int add_piece(struct strata_http_request *request, struct evbuffer *piece
 void evhttp_send_reply_chunk_with_cb(struct evhttp_request *req, struct evbuffer *databuf,
                                      void (*cb)(struct evhttp_connection *, void *), void *arg) {
   struct strata_http_request *request = strata_http_request_of(req);
-  struct evhttp_connection *evcon = req->evcon;
-  if (!evcon) {
+  struct strata_http_server_connection *con;
+  if (!req->evcon) {
     empty_buffer(databuf);
     return;
   }
   strata_assert(request->started && !req->userdone);
-  evcon->written_cb = cb;
-  evcon->written_cb_arg = arg;
+  con = strata_http_server_connection_of(req->evcon);
+  con->written_cb = cb;
+  con->written_cb_arg = arg;
   if (add_piece(request, databuf) < 0) strata_http_reply_break(request);
   /* No write will happen that could lead to the callback. */
-  if (cb && evbuffer_get_length(output_of(request)) == 0) strata_http_connection_defer(evcon);
+  if (cb && evbuffer_get_length(output_of(request)) == 0) strata_http_connection_defer(req->evcon);
 }
 
 void evhttp_send_reply_chunk(struct evhttp_request *req, struct evbuffer *databuf) {
@@ -146,7 +147,7 @@ void evhttp_send_reply_end(struct evhttp_request *req) {
     return;
   }
   strata_assert(request->started && !req->userdone);
-  req->evcon->written_cb = NULL;
+  strata_http_server_connection_of(req->evcon)->written_cb = NULL;
   if (req->chunked && evbuffer_add(output_of(request), "0\r\n\r\n", 5) < 0)
     strata_http_reply_break(request);
   /* Fewer bytes than promised: only the end of the connection can tell. */

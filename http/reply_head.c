@@ -3,11 +3,11 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
-#include "http/connection.h"
 #include "http/headers.h"
 #include "http/reply.h"
 #include "http/scan.h"
 #include "http/server.h"
+#include "http/server_connection.h"
 #include "http/status.h"
 #include "util/log.h"
 #include "util/memory.h"
@@ -157,7 +157,8 @@ static void head_delimit(struct head *head) {
 static void head_persist(struct head *head) {
   struct strata_http_request *request = head->request;
   /* A reply that overtakes the request's body leaves no way to find the next request. */
-  if (request->pub.evcon->state != STRATA_HTTP_HANDLER || !request->framing.keep_alive)
+  if (strata_http_server_connection_of(request->pub.evcon)->state != STRATA_HTTP_HANDLER ||
+      !request->framing.keep_alive)
     request->close_after = 1;
   if (leaves_http(head)) {
     request->close_after = 1;
@@ -231,7 +232,7 @@ static char *put_delimiter(char *at, const struct head *head) {
 }
 
 static char *put_head(char *at, struct head *head) {
-  struct evhttp *http = head->request->pub.evcon->server;
+  struct evhttp *http = evhttp_connection_get_server(head->request->pub.evcon);
   at = put_status_line(at, head);
   at = put_output_headers(at, head);
   if (!head->date) {
@@ -260,7 +261,7 @@ static size_t head_bound(const struct head *head) {
 }
 
 static int head_write(struct head *head, const char *extra, size_t extra_len) {
-  struct evbuffer *output = bufferevent_get_output(head->request->pub.evcon->bufev);
+  struct evbuffer *output = strata_http_connection_output(head->request->pub.evcon);
   struct evbuffer_iovec room;
   size_t bound = head_bound(head) + extra_len;
   char *end;

@@ -44,7 +44,8 @@ static void request_reset(struct strata_http_request *request) {
   request->path = NULL;
   request->path_len = 0;
   request->head_deadline_ns = request->body_start_ns = 0;
-  request->discard_body = request->dispatched = request->started = request->close_after = 0;
+  request->discard_excess = request->discard_body = request->dispatched = request->started =
+      request->close_after = 0;
   request->completing = request->has_length = request->reason_is_own = 0;
   request->body_left = 0;
 }
@@ -150,6 +151,11 @@ void strata_http_request_release(struct strata_http_request *request, struct evh
   if (!request_pool(request, http)) request_destroy(request);
 }
 
+static void forget(struct strata_http_request *request) {
+  struct evhttp_connection *evcon = request->pub.evcon;
+  if (evcon) evcon->kind->forget(evcon, request);
+}
+
 void strata_http_request_enter(struct strata_http_request *request) {
   request->pub.flags |= EVHTTP_REQ_DEFER_FREE;
 }
@@ -157,16 +163,16 @@ void strata_http_request_enter(struct strata_http_request *request) {
 void strata_http_request_leave(struct strata_http_request *request, struct evhttp *http) {
   request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
   if (!(request->pub.flags & EVHTTP_REQ_NEEDS_FREE)) return;
-  if (request->pub.evcon) strata_http_connection_forget(request->pub.evcon, request);
+  forget(request);
   strata_http_request_release(request, http);
 }
 
 void evhttp_request_free(struct evhttp_request *req) {
   struct strata_http_request *request = strata_http_request_of(req);
-  struct evhttp *http = req->evcon ? req->evcon->server : NULL;
+  struct evhttp *http = req->evcon ? evhttp_connection_get_server(req->evcon) : NULL;
   req->flags |= EVHTTP_REQ_NEEDS_FREE;
   if (req->flags & EVHTTP_REQ_DEFER_FREE) return;
-  if (req->evcon) strata_http_connection_forget(req->evcon, request);
+  forget(request);
   strata_http_request_release(request, http);
 }
 

@@ -38,10 +38,12 @@ struct strata_http_request {
   struct evhttp_head_parser parser;
   struct evhttp_framing framing;
   struct evhttp_chunk_decoder chunks;
-  int64_t head_deadline_ns;  /* 0 before the first byte. */
-  int64_t body_start_ns;     /* Since when the body has been awaited; 0: not yet. */
-  unsigned discard_body : 1; /* Too large: read on, keep nothing, refuse then. */
-  unsigned dispatched : 1;   /* The user's callback has been called. */
+  int64_t head_deadline_ns; /* 0 before the first byte. */
+  int64_t body_start_ns;    /* Since when the body has been awaited; 0: not yet. */
+  uint64_t max_body_len;
+  unsigned discard_excess : 1; /* A body longer than that: read on, keep nothing, refuse then. */
+  unsigned discard_body : 1;   /* It is. */
+  unsigned dispatched : 1;     /* The user's callback has been called. */
 
   /* Replying. */
   unsigned started : 1;       /* A reply head has been written. */

@@ -6,8 +6,9 @@
 #include <event2/event_struct.h>
 #include <event2/http_compat.h>
 
-#include "http/connection.h"
 #include "http/request.h"
+#include "http/server_connection.h"
+#include "http/upgrade.h"
 #include "http/vhost.h"
 #include "util/clock.h"
 #include "util/memory.h"
@@ -53,6 +54,7 @@ struct evhttp *evhttp_new(struct event_base *base) {
   EV_TAILQ_INIT(&http->aliases);
   EV_TAILQ_INIT(&http->sockets);
   EV_TAILQ_INIT(&http->connections);
+  EV_TAILQ_INIT(&http->upgraded);
   server_defaults(http);
   return http;
 }
@@ -69,7 +71,8 @@ void evhttp_free(struct evhttp *http) {
   if (http->parent) evhttp_remove_virtual_host(http->parent, http);
   while (!EV_TAILQ_EMPTY(&http->sockets))
     evhttp_del_accept_socket(http, EV_TAILQ_FIRST(&http->sockets));
-  strata_http_connections_free(http);
+  strata_http_server_connections_free(http);
+  strata_http_upgraded_end_all(http);
   strata_http_request_pool_clear(&http->pool);
   strata_http_vhosts_clear(http);
   strata_http_routes_clear(&http->routes);

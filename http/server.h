@@ -6,6 +6,7 @@
 #include <event2/callback_struct.h>
 #include <event2/http.h>
 
+#include "http/connection.h"
 #include "http/date.h"
 #include "http/routes.h"
 
@@ -19,21 +20,6 @@ enum {
   STRATA_HTTP_DEFAULT_TIMEOUT_S = 50,
   STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S = 30,
   STRATA_HTTP_DEFAULT_MIN_BODY_RATE = 512,
-};
-
-/* Sizes that a request may have. */
-struct strata_http_limits {
-  uint32_t line_len;
-  uint32_t head_len;
-  uint32_t num_fields;
-  uint64_t body_len;
-};
-
-struct strata_http_timeouts {
-  int64_t read_ns;
-  int64_t write_ns;
-  int64_t head_ns;        /* Of a whole head; INT64_MAX for none. */
-  uint32_t min_body_rate; /* Bytes a second; 0 for none. */
 };
 
 /* A listening socket of a server; owned by it. */
@@ -52,6 +38,8 @@ struct strata_http_request_pool {
 };
 
 struct strata_http_alias;
+struct strata_http_server_connection;
+struct strata_http_upgraded;
 
 /* A server, main or virtual. A virtual host uses its routes, vhosts and aliases only. */
 struct evhttp {
@@ -64,8 +52,9 @@ struct evhttp {
   EVENT_TAILQ_HEAD_(, strata_http_alias) aliases;
 
   EVENT_TAILQ_HEAD_(, evhttp_bound_socket) sockets;
-  EVENT_TAILQ_HEAD_(, evhttp_connection) connections;
-  int num_connections;
+  EVENT_TAILQ_HEAD_(, strata_http_server_connection) connections;
+  EVENT_TAILQ_HEAD_(, strata_http_upgraded) upgraded;
+  int num_connections; /* Both lists together. */
   int max_connections; /* INT_MAX for no limit. */
 
   struct strata_http_routes routes;
