@@ -83,16 +83,16 @@ static HANDLE open_driver(void) {
 
 static bool open_handles(struct iocp_state *state) {
   if (strata_winsock_start() < 0) return false;
-  state->port = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
+  state->port = state->operations = CreateIoCompletionPort(INVALID_HANDLE_VALUE, NULL, 0, 0);
   state->afd = open_driver();
   return state->port && state->afd &&
          CreateIoCompletionPort(state->afd, state->port, STRATA_IOCP_POLL, 0);
 }
 
 static void close_handles(struct iocp_state *state) {
+  strata_iocp_port_destroy(state);
   if (state->afd) CloseHandle(state->afd);
   if (state->port) CloseHandle(state->port);
-  strata_iocp_port_destroy(state);
   strata_free(state);
 }
 
@@ -182,9 +182,9 @@ static void give_up_poll(struct iocp_state *state, struct afd_watch *watch) {
 
 /* --- Registrations --- */
 
-static void afd_wake(void *opaque) {
+static int afd_wake(void *opaque) {
   struct iocp_state *state = opaque;
-  (void)PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL);
+  return PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL) ? 0 : -1;
 }
 
 evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd) {
@@ -254,7 +254,7 @@ static int ask(struct iocp_state *state, struct afd_watch *watch, evutil_socket_
   if (state->is_waiting && arm(state, watch)) return 0;
   arm_later(state, watch);
   /* Nobody looks at the list before a wait that goes on has ended. */
-  if (state->is_waiting) afd_wake(state);
+  if (state->is_waiting) (void)afd_wake(state);
   return 0;
 }
 
@@ -299,13 +299,19 @@ static void report_poll(struct iocp_state *state, struct afd_poll *poll,
   if (what) sink->ready(sink, watch->fd, watch->generation, what);
 }
 
+static void report_operation(struct iocp_state *state, OVERLAPPED *overlapped,
+                             struct event_readiness_sink *sink) {
+  strata_iocp_port_take(state, overlapped);
+  strata_iocp_port_report(state, overlapped, sink);
+}
+
 static void report_packet(struct iocp_state *state, const OVERLAPPED_ENTRY *packet,
                           struct event_readiness_sink *sink) {
   void *request = packet->lpOverlapped;
   if (packet->lpCompletionKey == STRATA_IOCP_POLL)
     report_poll(state, request, sink);
   else if (packet->lpCompletionKey == STRATA_IOCP_OPERATION)
-    strata_iocp_port_report(state, request, sink);
+    report_operation(state, request, sink);
 }
 
 static DWORD milliseconds(int64_t timeout_ns) {

@@ -9,10 +9,13 @@ extern "C" {
 #endif
 }
 
-INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance,
 #ifdef _WIN32
-                         testing::Values(&event_afd_ops),
-#else
-                         testing::Values(&event_io_uring_ops),
-#endif
+INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance, testing::Values(Port{&event_afd_ops, 0}),
                          CompletionName());
+// After those, which begin without locks.
+INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, CompletionConformance,
+                         testing::Values(Port{&event_afd_ops, 4}), CompletionName());
+#else
+INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance,
+                         testing::Values(Port{&event_io_uring_ops, 0}), CompletionName());
+#endif

@@ -80,9 +80,7 @@ static void finish(struct event_operation *operation, ev_ssize_t result, int err
   if (own->own_memory && own->own_memory != operation->received)
     own->own_memory->release(own->own_memory);
   memset(own, 0, sizeof(*own));
-  operation->result = result;
-  operation->error = error;
-  operation->is_last = true;
+  event_operation_set_end(operation, result, error);
   sink->complete(sink, operation);
 }
 
@@ -260,8 +258,7 @@ static void report_result(struct io_uring_state *state, struct event_operation *
                           const struct io_uring_cqe *cqe, struct event_readiness_sink *sink) {
   struct operation_state *own = state_of(operation);
   if (operation->received == own->own_memory) own->own_memory = NULL;
-  operation->is_last = false;
-  sink->complete(sink, operation);
+  sink->add_result(sink, operation, operation->received);
   if (!(cqe->flags & IORING_CQE_F_MORE)) begin_again(state, operation);
 }
 

@@ -4,15 +4,22 @@
 #include "backends/iocp_error.h"
 #include "backends/iocp_received.h"
 #include "backends/iocp_state.h"
+#include "backends/iocp_workers.h"
 #include "util/memory.h"
 #include "util/queue.h"
 #include "util/socket.h"
 
 /* Operations by overlapped calls of Winsock. They begin in their launch, whatever thread that is:
- * the kernel does not end what a thread began on a socket that has a port. */
+ * the kernel does not end what a thread began on a socket that has a port.
+ *
+ * With workers (iocp_workers.c) a receive may repeat: whoever takes a result of it from the port
+ * calls again at once. It pauses when the loop is behind, and goes on when a result was taken. */
 
 /* Of one call. */
 #define MAX_LEN INT32_MAX
+
+/* So many results of one operation wait for the loop. */
+#define MAX_UNTAKEN 4
 
 /* AcceptEx: each address needs 16 bytes more than the longest of the protocol. */
 #define ADDRESS_LEN (sizeof(struct sockaddr_storage) + 16)
@@ -29,7 +36,10 @@ struct operation_state {
   struct event_received *received;
   struct accept_room *accept_room;
   HANDLE event, event_wait, port; /* for a socket whose packets go to another port */
+  int error;                      /* with which the call ended */
   bool is_with_kernel;            /* a packet will come */
+  bool is_paused, is_cancelled;   /* of one that repeats */
+  unsigned char num_untaken;      /* its results */
 };
 
 static struct operation_state *state_of(struct event_operation *operation) {
@@ -188,7 +198,7 @@ static bool is_foreign(const struct event_operation *operation) {
 
 static int make_event(struct iocp_state *state, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
-  own->port = state->port;
+  own->port = state->operations;
   own->event = CreateEventW(NULL, TRUE, FALSE, NULL);
   own->overlapped.hEvent = (HANDLE)((uintptr_t)own->event | 1);
   return own->event ? 0 : WSA_NOT_ENOUGH_MEMORY;
@@ -198,7 +208,7 @@ static int make_event(struct iocp_state *state, struct event_operation *operatio
 static void CALLBACK on_event(void *arg, BOOLEAN has_timed_out) {
   struct operation_state *own = arg;
   (void)has_timed_out;
-  (void)PostQueuedCompletionStatus(own->port, 0, STRATA_IOCP_OPERATION, &own->overlapped);
+  strata_iocp_post(own->port, STRATA_IOCP_OPERATION, &own->overlapped);
 }
 
 /* Returns what has become of it. */
@@ -222,6 +232,17 @@ static int begin_foreign(struct iocp_state *state, struct event_operation *opera
   int error = make_event(state, operation);
   if (!error) error = begin(state, operation);
   return error == WSA_IO_PENDING ? watch_event(operation) : error;
+}
+
+/* Returns whether a packet will come; if not, how it has ended. */
+static bool begin_call(struct iocp_state *state, struct event_operation *operation,
+                       int *out_error) {
+  int error = is_foreign(operation) ? begin_foreign(state, operation) : begin(state, operation);
+  bool is_with_kernel =
+      error == WSA_IO_PENDING || (!error && !(operation->known_by & STRATA_IOCP_FLAGS));
+  state_of(operation)->is_with_kernel = is_with_kernel;
+  *out_error = error;
+  return is_with_kernel;
 }
 
 /* --- Ending --- */
@@ -268,12 +289,16 @@ static int take_result(struct iocp_state *state, struct event_operation *operati
   return WSAEINVAL;
 }
 
-static void clear(struct event_operation *operation) {
-  struct operation_state *own = state_of(operation);
+/* What a call had for itself. */
+static void clear_call(struct operation_state *own) {
   drop_event(own);
   if (own->received) own->received->release(own->received);
   if (own->accept_room && own->accept_room->fd >= 0) evutil_closesocket(own->accept_room->fd);
   if (own->accept_room) strata_free(own->accept_room);
+}
+
+static void clear(struct event_operation *operation) {
+  clear_call(state_of(operation));
   memset(operation->port_words, 0, sizeof(operation->port_words));
 }
 
@@ -283,24 +308,82 @@ static bool has_moved_bytes(struct event_operation *operation, int error) {
          state_of(operation)->overlapped.InternalHigh;
 }
 
-static void finish(struct iocp_state *state, struct event_operation *operation, int error,
-                   struct event_readiness_sink *sink) {
+/* The kernel's part. The base's lock is not needed: nobody looks at the result before the operation
+ * is reported. */
+static void take(struct iocp_state *state, struct event_operation *operation, int error) {
   if (has_moved_bytes(operation, error)) error = 0;
-  if (!error) error = take_result(state, operation);
-  operation->error = error;
-  if (error) operation->result = -1;
+  if (!error && !operation->repeats) error = take_result(state, operation);
+  state_of(operation)->error = error;
+}
+
+static void end(struct event_operation *operation, int error, struct event_readiness_sink *sink) {
   clear(operation);
+  event_operation_set_end(operation, operation->result, error);
   sink->complete(sink, operation);
+}
+
+/* --- Receives that go on --- */
+
+static struct event_received *take_bytes(struct operation_state *own) {
+  struct event_received *received = own->received;
+  own->received = NULL;
+  received->len = own->overlapped.InternalHigh;
+  return received;
+}
+
+/* As begin_call(). */
+static bool receive_again(struct iocp_state *state, struct event_operation *operation,
+                          int *out_error) {
+  struct operation_state *own = state_of(operation);
+  struct operation_state fresh = {.num_untaken = own->num_untaken};
+  clear_call(own);
+  *own = fresh;
+  return begin_call(state, operation, out_error);
+}
+
+/* A call of one that repeats has ended. */
+static void go_on(struct iocp_state *state, struct event_operation *operation, int error,
+                  struct event_readiness_sink *sink) {
+  struct operation_state *own = state_of(operation);
+  do {
+    own->is_with_kernel = false;
+    if (error || !own->overlapped.InternalHigh) {
+      end(operation, error, sink);
+      return;
+    }
+    sink->add_result(sink, operation, take_bytes(own));
+    if (own->is_cancelled) {
+      end(operation, STRATA_OPERATION_CANCELLED, sink);
+      return;
+    }
+    own->is_paused = ++own->num_untaken == MAX_UNTAKEN;
+    if (own->is_paused) return;
+  } while (!receive_again(state, operation, &error));
+}
+
+/* --- Reporting --- */
+
+static void report(struct iocp_state *state, struct event_operation *operation,
+                   struct event_readiness_sink *sink) {
+  int error = state_of(operation)->error;
+  if (operation->repeats)
+    go_on(state, operation, error, sink);
+  else
+    end(operation, error, sink);
+}
+
+void strata_iocp_port_take(struct iocp_state *state, OVERLAPPED *overlapped) {
+  take(state, operation_of(overlapped), strata_iocp_error((int32_t)overlapped->Internal));
 }
 
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
                              struct event_readiness_sink *sink) {
-  finish(state, operation_of(overlapped), strata_iocp_error((int32_t)overlapped->Internal), sink);
+  report(state, operation_of(overlapped), sink);
 }
 
 /* Also an error, which is told as any other end. */
 static void end_soon(struct iocp_state *state, struct event_operation *operation, int error) {
-  operation->error = error;
+  state_of(operation)->error = error;
   operation->next_waiting = NULL;
   *state->last_ended = operation;
   state->last_ended = &operation->next_waiting;
@@ -311,7 +394,8 @@ void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readin
   while ((operation = state->first_ended) != NULL) {
     state->first_ended = operation->next_waiting;
     if (!state->first_ended) state->last_ended = &state->first_ended;
-    finish(state, operation, operation->error, sink);
+    take(state, operation, state_of(operation)->error);
+    report(state, operation, sink);
   }
 }
 
@@ -320,17 +404,14 @@ void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readin
 static int port_launch(void *opaque, struct event_operation *operation) {
   struct iocp_state *state = opaque;
   int error = know_socket(state, operation);
-  if (!error)
-    error = is_foreign(operation) ? begin_foreign(state, operation) : begin(state, operation);
+  if (!error && begin_call(state, operation, &error)) return 0;
   if (error == WSA_NOT_ENOUGH_MEMORY) {
     clear(operation);
     WSASetLastError(WSA_NOT_ENOUGH_MEMORY);
     errno = ENOMEM;
     return -1;
   }
-  state_of(operation)->is_with_kernel =
-      error == WSA_IO_PENDING || (!error && !(operation->known_by & STRATA_IOCP_FLAGS));
-  if (!state_of(operation)->is_with_kernel) end_soon(state, operation, error);
+  end_soon(state, operation, error);
   return 0;
 }
 
@@ -338,8 +419,33 @@ static int port_launch(void *opaque, struct event_operation *operation) {
  * was closed. */
 static void port_cancel(void *opaque, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
-  (void)opaque;
+  own->is_cancelled = true;
   if (own->is_with_kernel) (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
+  if (!own->is_paused) return;
+  own->is_paused = false;
+  end_soon(opaque, operation, STRATA_OPERATION_CANCELLED);
+}
+
+static void port_taken(void *opaque, struct event_operation *operation) {
+  struct operation_state *own = state_of(operation);
+  int error;
+  own->num_untaken--;
+  if (!own->is_paused) return;
+  if (!receive_again(opaque, operation, &error)) end_soon(opaque, operation, error);
+}
+
+static const struct event_port_ops *port_start_workers(void *opaque,
+                                                       struct event_readiness_sink *sink,
+                                                       int num_workers) {
+  static const struct event_port_ops with_workers = {
+      .features = STRATA_PORT_PROVIDES_MEMORY | STRATA_PORT_SENDS_AT_ONCE | STRATA_PORT_REPEATS,
+      .launch = port_launch,
+      .cancel = port_cancel,
+      .taken = port_taken,
+  };
+  struct iocp_state *state = opaque;
+  state->workers = strata_iocp_workers_start(state, sink, num_workers);
+  return state->workers ? &with_workers : NULL;
 }
 
 void strata_iocp_port_init(struct iocp_state *state) {
@@ -348,6 +454,7 @@ void strata_iocp_port_init(struct iocp_state *state) {
 }
 
 void strata_iocp_port_destroy(struct iocp_state *state) {
+  if (state->workers) strata_iocp_workers_stop(state->workers);
   strata_iocp_received_close(state->pool);
   strata_iocp_close_attachments(state);
 }
@@ -356,4 +463,5 @@ const struct event_port_ops strata_iocp_port_ops = {
     .features = STRATA_PORT_PROVIDES_MEMORY | STRATA_PORT_SENDS_AT_ONCE,
     .launch = port_launch,
     .cancel = port_cancel,
+    .start_workers = port_start_workers,
 };

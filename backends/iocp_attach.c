@@ -28,6 +28,18 @@ static bool is_alive(unsigned id) {
   return state;
 }
 
+/* FILE_MODE_INFORMATION, and FileModeInformation. */
+#define MODE_INFORMATION 16
+
+/* One made without WSA_FLAG_OVERLAPPED: a call on it may block, whatever it is given
+ * (WSASocketW, CreateIoCompletionPort, Remarks). */
+static bool is_synchronous(evutil_socket_t fd) {
+  ULONG mode = 0;
+  IO_STATUS_BLOCK unused;
+  return NtQueryInformationFile((HANDLE)fd, &unused, &mode, sizeof(mode), MODE_INFORMATION) == 0 &&
+         mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT);
+}
+
 static bool is_stream(evutil_socket_t fd) {
   int type = 0, type_len = sizeof(type);
   return getsockopt((SOCKET)fd, SOL_SOCKET, SO_TYPE, (char *)&type, &type_len) != 0 ||
@@ -75,13 +87,15 @@ static bool replace_port(evutil_socket_t fd, HANDLE port) {
 static int attach(const struct iocp_state *state, evutil_socket_t fd, struct attachment *attachment,
                   unsigned *out_known_by) {
   *out_known_by = state->id | STRATA_IOCP_FOREIGN;
-  if (!is_stream(fd)) return 0;
-  if (!CreateIoCompletionPort((HANDLE)fd, state->port, STRATA_IOCP_OPERATION, 0)) {
+  if (!is_stream(fd)) return is_synchronous(fd) ? WSAEOPNOTSUPP : 0;
+  if (!CreateIoCompletionPort((HANDLE)fd, state->operations, STRATA_IOCP_OPERATION, 0)) {
     DWORD error = GetLastError();
     if (error != ERROR_INVALID_PARAMETER) return WSAENOTSOCK;
+    if (is_synchronous(fd)) return WSAEOPNOTSUPP;
     /* It has a port. */
     if (attachment->id == state->id) return *out_known_by = state->id | attachment->flags, 0;
-    if (!attachment->id || is_alive(attachment->id) || !replace_port(fd, state->port)) return 0;
+    if (!attachment->id || is_alive(attachment->id) || !replace_port(fd, state->operations))
+      return 0;
   }
   attachment->id = state->id;
   attachment->flags = skip_packets(fd);

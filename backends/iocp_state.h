@@ -14,12 +14,16 @@
 
 struct afd_watch;
 struct iocp_received_pool;
+struct iocp_workers;
 
 /* What the readiness side (afd.c) and the completion side (iocp.c) share: one completion port, and
  * its waits. Guarded by the base's lock. */
 struct iocp_state {
   HANDLE port;
   bool is_waiting;
+
+  HANDLE operations;            /* where they complete: `port`, or another one, the workers' */
+  struct iocp_workers *workers; /* NULL: none */
 
   HANDLE afd;                /* through which polls are asked for */
   struct afd_watch *watches; /* all of them */
@@ -55,11 +59,17 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
 void strata_iocp_open_attachments(struct iocp_state *state);
 void strata_iocp_close_attachments(struct iocp_state *state);
 
+/* Posts a packet that must not get lost: tries again while the system is short of memory. */
+void strata_iocp_post(HANDLE port, ULONG_PTR key, OVERLAPPED *overlapped);
+
 extern const struct event_port_ops strata_iocp_port_ops;
 
 void strata_iocp_port_init(struct iocp_state *state);
 void strata_iocp_port_destroy(struct iocp_state *state);
-/* Takes the completion of the operation that `overlapped` is in. */
+/* A packet tells that the operation which `overlapped` is in has ended. First the kernel's part of
+ * that, for which no lock is needed, */
+void strata_iocp_port_take(struct iocp_state *state, OVERLAPPED *overlapped);
+/* and then, with the base's lock, what the base is told. */
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
                              struct event_readiness_sink *sink);
 /* Takes those that ended in their launch. */

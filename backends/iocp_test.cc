@@ -149,6 +149,22 @@ TEST_P(Iocp, UnusableSockets) {
   EXPECT_TRUE(not_listening.error == WSAEINVAL || not_listening.IsCancelled());
 }
 
+// A call on one made without WSA_FLAG_OVERLAPPED might block the thread that makes it.
+TEST_P(Iocp, SocketsThatAreNotOverlappedAreRefused) {
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    Socket socket(
+        static_cast<evutil_socket_t>(WSASocketW(AF_INET, type, 0, nullptr, 0, 0 /* flags */)));
+    ASSERT_GE(socket, 0);
+    Op recv, again;
+    ASSERT_EQ(0, recv.RecvInto(socket, {4}).Launch(base_));
+    ASSERT_TRUE(Finish(&recv));
+    EXPECT_EQ(WSAEOPNOTSUPP, recv.error);
+    ASSERT_EQ(0, again.Send(socket, {"x"}).Launch(base_));
+    ASSERT_TRUE(Finish(&again));
+    EXPECT_EQ(WSAEOPNOTSUPP, again.error);
+  }
+}
+
 // --- What ends in its launch ---
 
 TEST_P(Iocp, EachLaunchIsAnsweredOnce) {
@@ -411,6 +427,8 @@ TEST(IocpError, StatusesAreErrorsOfWinsock) {
   EXPECT_NE(0, strata_iocp_error(static_cast<int32_t>(0xc0000001)));
 }
 
-INSTANTIATE_TEST_SUITE_P(Ports, Iocp, testing::Values(&event_afd_ops), CompletionName());
+INSTANTIATE_TEST_SUITE_P(Ports, Iocp, testing::Values(Port{&event_afd_ops, 0}), CompletionName());
+INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, Iocp, testing::Values(Port{&event_afd_ops, 4}),
+                         CompletionName());
 
 }  // namespace completion_testing

@@ -1,5 +1,6 @@
 #include <stddef.h>
 
+#include <event2/event-config.h>
 #include <event2/event.h>
 #include <event2/event_compat.h>
 
@@ -11,6 +12,10 @@
 #include "backends/epoll.h"
 #include "backends/io_uring.h"
 #endif
+#if defined(EVENT__HAVE_WORKING_KQUEUE) || defined(STRATA_KQUEUE_EMULATION)
+#define HAS_KQUEUE
+#include "backends/kqueue.h"
+#endif
 #if defined(_WIN32)
 #include "backends/afd.h"
 #include "backends/win32_select.h"
@@ -21,6 +26,9 @@
 
 /* The platform's backends, the best one first; io_uring is for programs that ask for it. */
 static const struct event_readiness_ops *const backends[] = {
+#if defined(HAS_KQUEUE)
+    &event_kqueue_ops,
+#endif
 #if defined(__linux__)
     &event_epoll_ops,
 #endif

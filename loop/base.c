@@ -4,6 +4,7 @@
 
 #include "loop/active.h"
 #include "loop/base_clock.h"
+#include "loop/completion.h"
 #include "loop/current_base.h"
 #include "loop/debug.h"
 #include "loop/event_internal.h"
@@ -62,6 +63,10 @@ static void sink_unlock(struct event_readiness_sink *sink) {
   event_base_unlock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
 }
 
+static void sink_begin_report(struct event_readiness_sink *sink) {
+  event_base_lock(STRATA_CONTAINER_OF(sink, struct event_base, sink));
+}
+
 static void sink_lock(struct event_readiness_sink *sink) {
   struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
   event_base_lock(base);
@@ -71,6 +76,22 @@ static void sink_lock(struct event_readiness_sink *sink) {
 
 static void sink_complete(struct event_readiness_sink *sink, struct event_operation *operation) {
   event_operation_complete(STRATA_CONTAINER_OF(sink, struct event_base, sink), operation);
+}
+
+static void sink_add_result(struct event_readiness_sink *sink, struct event_operation *operation,
+                            struct event_received *received) {
+  event_operation_add_result(STRATA_CONTAINER_OF(sink, struct event_base, sink), operation,
+                             received);
+}
+
+static void sink_end_report(struct event_readiness_sink *sink) {
+  struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
+  /* Whoever frees the base waits as well, and runs no loop; and nobody else would try again. */
+  if (base->is_closing)
+    while (base->backend->wake(base->backend_state) < 0) continue;
+  else
+    event_base_notify(base);
+  event_base_unlock(base);
 }
 
 static bool environment_asks(const struct event_base *base, const char *variable) {
@@ -116,12 +137,30 @@ static int init_locking(struct event_base *base) {
   return event_base_wakeup_open(base);
 }
 
+/* Without workers the loop's thread serves the port. */
+static void start_workers(struct event_base *base) {
+  if (!base->lock || !base->port || !base->port->start_workers || base->num_cpus_hint < 2) return;
+  const struct event_port_ops *ops =
+      base->port->start_workers(base->backend_state, &base->sink, base->num_cpus_hint);
+  if (ops)
+    base->port = ops;
+  else
+    strata_log_debug("event_base_new: there are no threads for the completion port");
+}
+
+/* The variable's value may be the number of CPUs, for a program that does not tell it. */
+static void ask_for_completion(struct event_base *base, const char *num_cpus) {
+  base->config_flags |= EVENT_BASE_FLAG_COMPLETION;
+  if (!base->num_cpus_hint) base->num_cpus_hint = atoi(num_cpus);
+}
+
 static void apply_config(struct event_base *base, const struct event_config *config) {
   base->config_flags = config->flags;
   if (environment_asks(base, "EVENT_PRECISE_TIMER"))
     base->config_flags |= EVENT_BASE_FLAG_PRECISE_TIMER;
-  if (environment_asks(base, "EVENT_COMPLETION")) base->config_flags |= EVENT_BASE_FLAG_COMPLETION;
   base->num_cpus_hint = config->num_cpus_hint;
+  if (environment_asks(base, "EVENT_COMPLETION"))
+    ask_for_completion(base, getenv("EVENT_COMPLETION"));
   base->max_dispatch_ns = config->max_dispatch_ns;
   base->max_dispatch_callbacks = config->max_dispatch_callbacks;
   base->limit_from_priority = config->limit_from_priority;
@@ -141,6 +180,9 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
   base->sink.unlock = sink_unlock;
   base->sink.lock = sink_lock;
   base->sink.complete = sink_complete;
+  base->sink.add_result = sink_add_result;
+  base->sink.begin_report = sink_begin_report;
+  base->sink.end_report = sink_end_report;
   event_signal_map_init(&base->signals);
   event_base_wakeup_init(base);
   apply_config(base, config);
@@ -149,6 +191,7 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
     event_base_free_nofinalize(base);
     return NULL;
   }
+  start_workers(base);
   if (environment_asks(base, "EVENT_SHOW_METHOD"))
     strata_log(STRATA_LOG_MSG, "event_base_new: the method is %s", base->backend->name);
   return base;

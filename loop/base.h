@@ -60,9 +60,9 @@ struct event_base {
   struct common_timeout **common_timeouts;
   int num_common_timeouts;
   struct event_once *once_events;
-  const struct event_port_ops *port;   /* NULL: no completions */
+  const struct event_port_ops *port;  /* NULL: no completions */
   struct event_operation *operations; /* pending ones */
-  struct event_watchers *watchers; /* NULL until there was one */
+  struct event_watchers *watchers;    /* NULL until there was one */
 
   int64_t cached_now_ns;  /* 0: read the clock */
   int64_t wall_offset_ns; /* wall clock minus loop clock, when it was last looked at */

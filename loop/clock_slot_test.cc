@@ -390,7 +390,7 @@ TEST_F(ClockSlot, WakeTakesThePlaceOfADescriptor) {
   struct event_readiness_ops ops = Ops("waking");
   const struct event_readiness_ops *const table[] = {&ops, nullptr};
   for (bool can_wake : {false, true}) {
-    if (can_wake) ops.wake = [](void *) {};
+    if (can_wake) ops.wake = [](void *) { return 0; };
     world_.masks.clear();
     Loop loop(event_base_new_with_backends(nullptr, table));
     EXPECT_EQ(0, evthread_make_base_notifiable(loop));

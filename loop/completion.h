@@ -146,12 +146,31 @@ unsigned event_base_port_features(const struct event_base *base);
 /* --- What a port implements. It shares its state with the readiness backend that brings it, whose
  * wait() reports completions to the sink. The base's lock is held in all calls. --- */
 
+struct event_readiness_sink;
+
+/* What has become of an operation, before it is reported as complete. The function of one that
+ * repeats may be running for an earlier result just now, and must not see this yet. */
+static inline void event_operation_set_end(struct event_operation *operation, ev_ssize_t result,
+                                           int error) {
+  operation->end_error = error;
+  if (operation->repeats) return;
+  operation->result = error ? -1 : result;
+  operation->error = error;
+}
+
 struct event_port_ops {
   unsigned features; /* STRATA_PORT_* */
   /* Begins an operation, at the latest with the next wait(). 0, or -1 with errno. */
   int (*launch)(void *state, struct event_operation *operation);
   /* Asks the kernel to end an operation that is in flight. */
   void (*cancel)(void *state, struct event_operation *operation);
+  /* The function is about to see a result of an operation that goes on. NULL: no matter. */
+  void (*taken)(void *state, struct event_operation *operation);
+  /* Makes threads of the port's own, which carry completions to the sink; before the first launch,
+   * for a base with a lock. Returns the port's operations from then on, or NULL when that fails and
+   * everything stays as it was. NULL: the port has none. */
+  const struct event_port_ops *(*start_workers)(void *state, struct event_readiness_sink *sink,
+                                                int num_workers);
 };
 
 #endif

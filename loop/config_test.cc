@@ -53,7 +53,9 @@ TEST(ConfigMethods, DefaultIsTheFirstSupported) {
   EXPECT_EQ(methods[0], MethodWith(nullptr));
   Config config(event_config_new());
   EXPECT_EQ(methods[0], MethodWith(config.get()));
-#ifdef __linux__
+#ifdef STRATA_KQUEUE_EMULATION
+  EXPECT_EQ("kqueue", methods[0]);
+#elif defined(__linux__)
   EXPECT_EQ("epoll", methods[0]);
 #endif
 }
@@ -89,7 +91,7 @@ TEST(ConfigMethods, EnvironmentTurnsMethodsOff) {
   EXPECT_EQ(methods[0], MethodWith(config.get()));
 }
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(STRATA_KQUEUE_EMULATION)
 TEST(ConfigMethods, EpollFeatures) {
   Loop loop;
   EXPECT_EQ(EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE, event_base_get_features(loop));

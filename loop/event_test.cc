@@ -239,7 +239,7 @@ TEST(EventIo, ClosedDescriptorIsRefusedWithEbadf) {
   QuietLog quiet;
   Loop loop;
   const std::string method = event_base_get_method(loop);
-  if (method == "epoll (with changelist)") GTEST_SKIP();  // It asks the kernel later.
+  if (method.find("changelist") != method.npos) GTEST_SKIP();  // It asks the kernel later.
   // libevent's poll and select accept it, and report it as ready for ever.
   if (kOnLibevent && event_base_get_features(loop) & EV_FEATURE_FDS) GTEST_SKIP();
   const int fd = dup(0);

@@ -56,12 +56,12 @@ static inline bool kernel_knows(const struct fd_slot *slot, short mask) {
   return mask == slot->kernel_mask && !slot->was_unused;
 }
 
-static int tell_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
-                       short mask) {
+static int tell_kernel_when(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
+                            short mask, int may_be_late) {
   if (slot->was_unused) slot->generation++;
   slot->was_unused = false;
-  struct event_readiness_change change = {fd, slot->kernel_mask, mask, slot->generation,
-                                          &slot->backend_state};
+  struct event_readiness_change change = {
+      fd, slot->kernel_mask, mask, slot->generation, &slot->backend_state, may_be_late};
   if (base->backend->change(base->backend_state, &change) < 0) return -1;
   slot->kernel_mask = mask;
   if (!mask) {
@@ -70,6 +70,11 @@ static int tell_kernel(struct event_base *base, evutil_socket_t fd, struct fd_sl
   }
   if (!(base->backend->features & STRATA_READINESS_LIVE_CHANGES)) event_base_notify(base);
   return 0;
+}
+
+static int tell_kernel(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
+                       short mask) {
+  return tell_kernel_when(base, fd, slot, mask, 0);
 }
 
 /* Notes a change for the end of the turn. False when there is no memory for that. */
@@ -111,7 +116,7 @@ void event_fd_map_flush(struct event_base *base) {
       slot->was_unused = false;
       continue;
     }
-    if (tell_kernel(base, fd, slot, mask) < 0)
+    if (tell_kernel_when(base, fd, slot, mask, 1) < 0)
       strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %lld", base->backend->name,
                        (long long)fd);
   }

@@ -25,13 +25,11 @@ static void unlink_operation(struct event_operation *operation) {
   set_link(operation, NULL);
 }
 
-static void add_result(struct event_operation *operation) {
-  struct event_received *received = operation->received;
+static void append_result(struct event_operation *operation, struct event_received *received) {
   received->next = NULL;
   if (!operation->first_result) operation->last_result = &operation->first_result;
   *operation->last_result = received;
   operation->last_result = &received->next;
-  operation->is_last = true;
 }
 
 /* The oldest result, which the function will see. The task is queued again for the next one, behind
@@ -43,8 +41,11 @@ static void take_result(struct event_operation *operation) {
   operation->result = (ev_ssize_t)received->len;
   operation->error = 0;
   operation->is_last = false;
+  struct event_base *base = operation->base;
+  if (operation->is_in_flight && base->port->taken)
+    base->port->taken(base->backend_state, operation);
   if (operation->first_result || !operation->is_in_flight)
-    event_active_queue_push(operation->base, &operation->task);
+    event_active_queue_push(base, &operation->task);
 }
 
 /* Base lock held; the function runs next. */
@@ -129,12 +130,13 @@ unsigned event_base_port_features(const struct event_base *base) {
 }
 
 void event_operation_complete(struct event_base *base, struct event_operation *operation) {
-  if (operation->is_last) {
-    operation->is_in_flight = false;
-    operation->end_error = operation->error;
-  } else {
-    add_result(operation);
-  }
+  operation->is_in_flight = false;
+  event_active_queue_push(base, &operation->task);
+}
+
+void event_operation_add_result(struct event_base *base, struct event_operation *operation,
+                                struct event_received *received) {
+  append_result(operation, received);
   event_active_queue_push(base, &operation->task);
 }
 
@@ -175,10 +177,8 @@ void event_operations_begin_again(struct event_base *base) {
     if (!operation->is_in_flight) continue;
     if (only_takes(operation) && base->port->launch(base->backend_state, operation) == 0) continue;
     memset(operation->port_words, 0, sizeof(operation->port_words));
-    operation->result = -1;
-    operation->error = STRATA_OPERATION_CANCELLED;
     operation->received = NULL;
-    operation->is_last = true;
+    event_operation_set_end(operation, -1, STRATA_OPERATION_CANCELLED);
     event_operation_complete(base, operation);
   }
 }

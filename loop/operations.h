@@ -3,12 +3,15 @@
 
 struct event_base;
 struct event_operation;
+struct event_received;
 
 /* A base's side of loop/completion.h. Base lock held. */
 
-/* What the sink does with a completion, or with a result (`is_last` false, `received`) of an
- * operation that goes on: queues the function. */
+/* What the sink does with a completion, and with a result of an operation that goes on: queues the
+ * function. */
 void event_operation_complete(struct event_base *base, struct event_operation *operation);
+void event_operation_add_result(struct event_base *base, struct event_operation *operation,
+                                struct event_received *received);
 
 /* For a base that is being freed: cancels what is in flight, waits until the kernel has let go of
  * everything, and runs the functions, without the lock. Nothing can be launched any more. */

@@ -19,6 +19,7 @@
 
 struct event_operation;
 struct event_port_ops;
+struct event_received;
 
 /* Where wait() puts what it found. */
 struct event_readiness_sink {
@@ -29,9 +30,16 @@ struct event_readiness_sink {
   /* Release and take the base's lock; a backend brackets the system call that blocks with them. */
   void (*unlock)(struct event_readiness_sink *sink);
   void (*lock)(struct event_readiness_sink *sink);
-  /* Takes an operation that has ended, or a result of one that repeats (loop/completion.h). As
+  /* Takes an operation that has ended, by event_operation_set_end() (loop/completion.h). As
    * ready(). */
   void (*complete)(struct event_readiness_sink *sink, struct event_operation *operation);
+  /* Takes a result of an operation that goes on. As ready(). */
+  void (*add_result)(struct event_readiness_sink *sink, struct event_operation *operation,
+                     struct event_received *received);
+  /* Instead of lock() and unlock() in a thread of the port's own, which is not the one that waits:
+   * end_report() wakes the base for what was reported between. */
+  void (*begin_report)(struct event_readiness_sink *sink);
+  void (*end_report)(struct event_readiness_sink *sink);
 };
 
 /* One descriptor's registration as the base asks for it. */
@@ -41,6 +49,9 @@ struct event_readiness_change {
   short new_mask;      /* what it shall have; 0: forget the descriptor */
   uint32_t generation; /* handed back with what becomes ready */
   intptr_t *fd_state;  /* the backend's own word for this descriptor; 0 while old_mask is 0 */
+  /* For a backend that batches: the next wait() of this thread may make the change, and log its
+   * error. */
+  int may_be_late;
 };
 
 /* `features` beyond EV_FEATURE_*. */
@@ -65,9 +76,9 @@ struct event_readiness_ops {
    * the wait. */
   int (*wait)(void *state, int64_t now_ns, int64_t deadline_ns, struct event_readiness_sink *sink);
   /* Makes the wait() that goes on, or the one that is about to, return soon; one that nobody needs
-   * any more may end the next wait(). From any thread, with the base's lock or without it. NULL:
-   * the base watches a descriptor for that. */
-  void (*wake)(void *state);
+   * any more may end the next wait(). From any thread, with the base's lock or without it. 0, or -1
+   * when the system can't at the moment. NULL: the base watches a descriptor for that. */
+  int (*wake)(void *state);
   /* Frees the state. Also called in a child of fork(2), where it must leave alone what is the
    * parent's or was not inherited, and after init() has made the state that takes its place. */
   void (*destroy)(void *state);

@@ -52,6 +52,6 @@ void event_base_wakeup_send(struct event_base *base) {
     signal_descriptor(&base->wakeup);
     return;
   }
-  base->may_be_waiting = false; /* one is enough for this wait */
-  base->backend->wake(base->backend_state);
+  /* One is enough for this wait. */
+  base->may_be_waiting = base->backend->wake(base->backend_state) < 0;
 }

@@ -153,6 +153,7 @@ int evutil_make_tcp_listen_socket_deferred(evutil_socket_t sock) {
 #define NUM_KEEPALIVE_PROBES 3
 
 static int set_keepalive_times(evutil_socket_t sock, int idle_s) {
+  (void)sock; /* OpenBSD has the system's times alone */
   int interval_s = idle_s / NUM_KEEPALIVE_PROBES;
   if (interval_s < 1) interval_s = 1;
 #if defined(TCP_KEEPIDLE)

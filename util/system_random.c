@@ -1,9 +1,13 @@
 #include "util/system_random.h"
 
 #include <errno.h>
+#include <event2/event-config.h>
 #include <fcntl.h>
-#include <sys/random.h>
+#include <stdlib.h>
 #include <unistd.h>
+#if defined(EVENT__HAVE_GETRANDOM)
+#include <sys/random.h>
+#endif
 
 /* For kernels and sandboxes without getrandom(2). */
 static const char *device_name = "/dev/urandom";
@@ -22,10 +26,24 @@ static int read_device(unsigned char *bytes, size_t len) {
   return len == 0 ? 0 : -1;
 }
 
+static ssize_t ask_system(unsigned char *bytes, size_t len) {
+#if defined(EVENT__HAVE_GETRANDOM)
+  return getrandom(bytes, len, 0);
+#elif defined(EVENT__HAVE_ARC4RANDOM_BUF)
+  arc4random_buf(bytes, len);
+  return (ssize_t)len;
+#else
+  (void)bytes;
+  (void)len;
+  errno = ENOSYS;
+  return -1;
+#endif
+}
+
 int strata_system_random_fill(unsigned char *bytes, size_t len) {
   while (len > 0) {
     /* Short results are for signals and for requests above 32 MB (getrandom(2)). */
-    ssize_t num_read = getrandom(bytes, len, 0);
+    ssize_t num_read = ask_system(bytes, len);
     if (num_read < 0 && errno == EINTR) continue;
     if (num_read <= 0) return read_device(bytes, len);
     bytes += num_read;

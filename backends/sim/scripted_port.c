@@ -103,8 +103,7 @@ void strata_scripted_finish(struct strata_scripted_port *port, struct event_oper
   strata_assert(!operation->repeats || result <= 0);
   take_out(&port->pending, operation);
   operation->port_words[WORD_STATE] = ENDED;
-  operation->result = result;
-  operation->error = error;
+  event_operation_set_end(operation, result, error);
   append(&port->ended, operation);
 }
 
@@ -188,9 +187,7 @@ static void report_results(struct strata_scripted_port *port, struct event_readi
   struct scripted_received *own;
   while ((own = port->first_result) != NULL) {
     port->first_result = own->next;
-    own->operation->received = &own->received;
-    own->operation->is_last = false;
-    sink->complete(sink, own->operation);
+    sink->add_result(sink, own->operation, &own->received);
   }
   port->last_result = &port->first_result;
 }
@@ -203,7 +200,6 @@ static bool report(struct strata_scripted_port *port, struct event_readiness_sin
     take_out(&port->ended, operation);
     operation->next_waiting = NULL;
     memset(operation->port_words, 0, sizeof(operation->port_words));
-    operation->is_last = true;
     sink->complete(sink, operation);
   }
   return has_any;

@@ -1,8 +1,8 @@
 // The conformance suite of loop/completion.h. Drives a port through an event base that was made
 // with its backend alone. A port's test instantiates it:
 //
-//   INSTANTIATE_TEST_SUITE_P(IoUring, CompletionConformance, testing::Values(&event_io_uring_ops),
-//                            CompletionName());
+//   INSTANTIATE_TEST_SUITE_P(IoUring, CompletionConformance,
+//                            testing::Values(Port{&event_io_uring_ops, 0}), CompletionName());
 //
 // Tests that begin with "Thread" need evthread_use_pthreads(); what comes after them in the same
 // process runs with locks.

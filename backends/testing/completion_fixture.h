@@ -278,17 +278,31 @@ struct FullListener : Listener {
   std::vector<Socket> waiting;
 };
 
+// The CPU hint is what gives a port workers, where it can have any.
+struct Port {
+  const struct event_readiness_ops *ops;
+  int num_cpus_hint;
+};
+
 struct CompletionName {
-  std::string operator()(
-      const testing::TestParamInfo<const struct event_readiness_ops *> &info) const {
-    return info.param->name;
+  std::string operator()(const testing::TestParamInfo<Port> &info) const {
+    return info.param.ops->name;
   }
 };
 
+inline void UseThreads() {
+#ifdef _WIN32
+  ASSERT_EQ(0, evthread_use_windows_threads());
+#else
+  ASSERT_EQ(0, evthread_use_pthreads());
+#endif
+}
+
 // The base is freed before the objects of the fixture's, after those of the test.
-class CompletionConformance : public testing::TestWithParam<const struct event_readiness_ops *> {
+class CompletionConformance : public testing::TestWithParam<Port> {
  protected:
   void SetUp() override {
+    if (HasWorkers()) UseThreads();
     base_ = NewBase();
     if (base_ == nullptr || event_base_port_features(base_) == 0)
       GTEST_SKIP() << "the system has no such port";
@@ -296,13 +310,15 @@ class CompletionConformance : public testing::TestWithParam<const struct event_r
   void TearDown() override { FreeBase(); }
 
   struct event_base *NewBase() {
-    const struct event_readiness_ops *const backends[] = {GetParam(), nullptr};
+    const struct event_readiness_ops *const backends[] = {GetParam().ops, nullptr};
     struct event_config *config = event_config_new();
     EXPECT_EQ(0, event_config_set_flag(config, EVENT_BASE_FLAG_COMPLETION));
+    EXPECT_EQ(0, event_config_set_num_cpus_hint(config, GetParam().num_cpus_hint));
     struct event_base *base = event_base_new_with_backends(config, backends);
     event_config_free(config);
     return base;
   }
+  static bool HasWorkers() { return GetParam().num_cpus_hint > 1; }
   void FreeBase() {
     if (base_ != nullptr) event_base_free(base_);
     base_ = nullptr;
@@ -348,5 +364,6 @@ class CompletionConformance : public testing::TestWithParam<const struct event_r
 
 using completion_testing::CompletionConformance;
 using completion_testing::CompletionName;
+using completion_testing::Port;
 
 #endif  // BACKENDS_TESTING_COMPLETION_FIXTURE_H_

@@ -204,7 +204,7 @@ TEST_P(CompletionConformance, ThousandsOneAfterTheOther) {
 }
 
 TEST_P(CompletionConformance, BaseWithoutAPort) {
-  const struct event_readiness_ops *const backends[] = {GetParam(), nullptr};
+  const struct event_readiness_ops *const backends[] = {GetParam().ops, nullptr};
   Loop loop(event_base_new_with_backends(nullptr, backends));
   ASSERT_TRUE(loop != nullptr);
   if (event_base_port_features(loop) != 0) GTEST_SKIP() << "the environment asks for one";

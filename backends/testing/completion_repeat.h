@@ -12,6 +12,12 @@ namespace completion_testing {
 constexpr size_t kSeveralPiecesLen = 100000;
 // More blocks than any port has of its own, after it has grown.
 constexpr int kAllBlocks = 1300;
+// Whether the kernel has to be told of blocks before it needs them.
+#ifdef _WIN32
+constexpr bool kBlocksAreFew = false;
+#else
+constexpr bool kBlocksAreFew = true;
+#endif
 
 // What `recv` did not take.
 inline std::string RestOf(Pair *pair, size_t i) {
@@ -90,7 +96,7 @@ TEST_P(CompletionConformance, RepeatedEndsWithAnError) {
   ASSERT_TRUE(RunUntil([&] { return recv.stream == "x"; }));
   server.Reset();
   ASSERT_TRUE(Finish(&recv));
-  EXPECT_EQ(ECONNRESET, recv.error);
+  EXPECT_EQ(kConnectionReset, recv.error);
 }
 
 TEST_P(CompletionConformance, RepeatedLaunchedAgain) {
@@ -214,7 +220,7 @@ TEST_P(CompletionConformance, RepeatedWithMoreBlocksThanThePortHas) {
       ASSERT_TRUE(RunUntil([&] { return hoard.blocks.size() == i; }));
     }
     hoard.ExpectContents();
-    EXPECT_TRUE(hoard.IsAnyScarce());
+    EXPECT_EQ(kBlocksAreFew, hoard.IsAnyScarce());
     hoard.ReleaseAll();
   }
   recv.Cancel();

@@ -228,7 +228,8 @@ class Backend {
   }
   int ChangeFrom(evutil_socket_t fd, short old_mask, short new_mask, uint32_t generation) {
     Slot &slot = slots_[fd];
-    const struct event_readiness_change change = {fd, old_mask, new_mask, generation, &slot.word};
+    const struct event_readiness_change change = {fd,         old_mask,   new_mask,
+                                                  generation, &slot.word, 0};
     errno = 0;
     const int result = ops_->change(state_, &change);
     if (result == 0) {

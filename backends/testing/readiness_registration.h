@@ -77,7 +77,7 @@ TEST_P(ReadinessConformance, ClosedWhileRegisteredIsForgottenOrReportedAsHungUp)
   for (int i = 0; i < 3; i++) {
     Sink sink;
     EXPECT_EQ(0, backend_.Poll(&sink));
-    if (backend_.Has(EV_FEATURE_FDS)) {
+    if (backend_.Has(EV_FEATURE_FDS) && !backend_.Has(EV_FEATURE_O1)) {  // It asks each time.
       ASSERT_EQ(1u, sink.reports.size());
       EXPECT_EQ(fd, sink.reports[0].fd);
       EXPECT_EQ(9u, sink.reports[0].generation);
@@ -194,6 +194,7 @@ TEST_P(ReadinessConformance, RegularFileIsRefusedOrAlwaysReady) {
   Fd file(mkstemp(name));
   ASSERT_GE(file, 0);
   unlink(name);
+  ASSERT_EQ(1, pwrite(file, "x", 1, 0));  // Some systems see nothing to read at the end.
   if (!backend_.Has(EV_FEATURE_FDS)) {
     ExpectEveryChangeFails(&backend_, file, EPERM);
   } else {

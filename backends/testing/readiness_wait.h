@@ -102,15 +102,22 @@ TEST_P(ReadinessConformance, LiveChangeReachesAWaitThatIsGoingOn) {
   Pair idle, pair;
   readiness_testing::Send(pair.b);
   ASSERT_EQ(0, backend_.Change(idle.a, EV_READ));
+  std::mutex lock;
   Sink sink;
+  sink.lock = &lock;
   std::thread changer;
   sink.on_unlock = [&] {
-    changer = std::thread([&] { EXPECT_EQ(0, backend_.Change(pair.a, EV_READ)); });
+    changer = std::thread([&] {
+      std::lock_guard<std::mutex> guard(lock);
+      EXPECT_EQ(0, backend_.Change(pair.a, EV_READ));
+    });
   };
+  lock.lock();
   while (sink.reports.empty()) {
     ASSERT_EQ(0, backend_.WaitUntil(&sink, readiness_testing::kForever));
     sink.on_unlock = nullptr;
   }
+  lock.unlock();
   changer.join();
   EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
 }

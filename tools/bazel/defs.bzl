@@ -7,7 +7,7 @@ project that depends on strata sees nothing of that.
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
-load("//tools/platforms:defs.bzl", "LINUX_ONLY", "POSIX_ONLY")
+load("//tools/platforms:defs.bzl", "LINUX_ONLY", "POSIX_ONLY", "WINDOWS_ONLY")
 
 _POISON = "$(BINDIR)/third_party/poison"
 
@@ -164,16 +164,27 @@ _BACKENDS = {
         env = _same_everywhere({"EVENT_COMPLETION": "1"}),
         compatible_with = [],
     ),
+    "completion_pool": struct(
+        env = _same_everywhere({
+            "EVENT_COMPLETION": "4",
+            "STRATA_EARLY_THREADS": "1",
+        }),
+        compatible_with = WINDOWS_ONLY,
+    ),
     "io_uring": struct(
         env = _same_everywhere({
             "EVENT_NOEPOLL": "1",
+            "EVENT_NOKQUEUE": "1",
             "EVENT_NOPOLL": "1",
             "EVENT_NOSELECT": "1",
         }),
         compatible_with = LINUX_ONLY,
     ),
     "poll": struct(
-        env = _same_everywhere({"EVENT_NOEPOLL": "1"}),
+        env = _same_everywhere({
+            "EVENT_NOEPOLL": "1",
+            "EVENT_NOKQUEUE": "1",
+        }),
         compatible_with = POSIX_ONLY,
     ),
     "select": struct(
@@ -181,6 +192,7 @@ _BACKENDS = {
             "//tools/platforms:windows": {"EVENT_NOAFD": "1"},
             "//conditions:default": {
                 "EVENT_NOEPOLL": "1",
+                "EVENT_NOKQUEUE": "1",
                 "EVENT_NOPOLL": "1",
             },
         },
@@ -198,7 +210,8 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
     Args:
       name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
       backends: of "io_uring", "poll", "select", "changelist" (epoll, with changes collected),
-        "completion" (bufferevents over the platform's port, where it has one).
+        "completion" (bufferevents over the platform's port, where it has one), "completion_pool"
+        (a port with threads of its own; the test's deps need //util/testing:early_threads).
       size: for all.
       tags: for all.
       **kwargs: whatever else sh_test takes (timeout, ...), for all.

@@ -12,6 +12,17 @@ LINUX_ONLY = select({
     "//conditions:default": ["//tools/platforms:incompatible"],
 })
 
+def with_kqueue(values):
+    """`values` where event_base_new() takes kqueue(2), or --config=kqueue emulates it; [] elsewhere."""
+    return select({
+        "//tools/platforms:kqueue_emulation": values,
+        "//tools/platforms:netbsd_os": values,
+        "@platforms//os:freebsd": values,
+        "@platforms//os:openbsd": values,
+        "@platforms//os:osx": values,
+        "//conditions:default": [],
+    })
+
 # target_compatible_with: AFD, IOCP.
 WINDOWS_ONLY = select({
     "//tools/platforms:windows": [],

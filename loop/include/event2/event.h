@@ -132,7 +132,8 @@ enum event_base_config_flag {
   /** Sockets are served by completion where the platform can: bufferevents and listeners of the base
    * hand their operations to the kernel (io_uring on Linux) instead of waiting until they would not
    * block. Where it cannot, the base is one without this flag. The environment variable
-   * EVENT_COMPLETION sets it as well. An addition of strata. */
+   * EVENT_COMPLETION sets it as well; when its value is a number above 1, that is also the hint of
+   * event_config_set_num_cpus_hint() for a program that gave none. An addition of strata. */
   EVENT_BASE_FLAG_COMPLETION = 0x10000
 };
 
@@ -159,8 +160,10 @@ int event_config_require_features(struct event_config *cfg, int features);
 EVENT2_EXPORT_SYMBOL
 int event_config_set_flag(struct event_config *cfg, int flag);
 
-/** How many processors the program may count on, for engines that run workers of their own (see
- * EVENT_BASE_FLAG_STARTUP_IOCP); others ignore it. */
+/** How many processors the program may count on, for engines that run workers of their own; others
+ * ignore it. On Windows a base with EVENT_BASE_FLAG_STARTUP_IOCP or EVENT_BASE_FLAG_COMPLETION has
+ * so many (64 at most) when this is above 1 and threads were enabled before the base was made. No
+ * callback runs in a worker, but memory and lock hooks do. */
 EVENT2_EXPORT_SYMBOL
 int event_config_set_num_cpus_hint(struct event_config *cfg, int cpus);
 

@@ -187,6 +187,8 @@
 
 #if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
     defined(__DragonFly__)
+#define EVENT__HAVE_ARC4RANDOM 1
+#define EVENT__HAVE_ARC4RANDOM_BUF 1
 #define EVENT__HAVE_ISSETUGID 1
 #define EVENT__HAVE_KQUEUE 1
 #define EVENT__HAVE_STRLCPY 1
@@ -195,6 +197,11 @@
 #define EVENT__HAVE_SYSCTL 1
 #define EVENT__HAVE_SYS_EVENT_H 1
 #define EVENT__HAVE_WORKING_KQUEUE 1
+#endif
+
+#if defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#define EVENT__HAVE_ACCEPT4 1
+#define EVENT__HAVE_PIPE2 1
 #endif
 
 #if defined(__APPLE__)

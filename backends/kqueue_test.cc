@@ -1,0 +1,228 @@
+// What only the kqueue backend has: changes that go with the wait, filters that the kernel refuses,
+// an end of data that is waited for alone, and queues that a child does not inherit.
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <string>
+
+#include "backends/testing/readiness_driver.h"
+
+extern "C" {
+#include "backends/kqueue.h"
+}
+
+#include <event2/event.h>
+
+namespace {
+
+using readiness_testing::Backend;
+using readiness_testing::Fd;
+using readiness_testing::Pair;
+using readiness_testing::Sink;
+
+int num_warnings;
+
+// The batching backend, told to put changes off as event_fd_map_flush() does.
+class LateChanges : public testing::Test {
+ protected:
+  LateChanges() : ops_(event_kqueue_ops.batching), state_(ops_->init(0)) {
+    num_warnings = 0;
+    event_set_log_callback([](int severity, const char *) {
+      if (severity >= EVENT_LOG_WARN) num_warnings++;
+    });
+  }
+  ~LateChanges() override {
+    if (state_ != nullptr) ops_->destroy(state_);
+    event_set_log_callback(nullptr);
+  }
+
+  int Change(evutil_socket_t fd, short old_mask, short new_mask, uint32_t generation = 1) {
+    const struct event_readiness_change change = {fd, old_mask, new_mask, generation, &word_, 1};
+    return ops_->change(state_, &change);
+  }
+  void Wait(Sink *sink, int64_t deadline_ns = 0) {
+    EXPECT_EQ(0, ops_->wait(state_, strata_monotonic_ns(), deadline_ns, sink->get()));
+  }
+  short PollOf(evutil_socket_t fd) {
+    Sink sink;
+    Wait(&sink);
+    return sink.WhatOf(fd);
+  }
+
+  const struct event_readiness_ops *ops_;
+  void *state_;
+  intptr_t word_ = 0;
+};
+
+TEST_F(LateChanges, AreMadeByTheNextWait) {
+  Pair pair;
+  readiness_testing::Send(pair.b);
+  ASSERT_EQ(0, Change(pair.a, 0, EV_READ));
+  EXPECT_EQ(EV_READ, PollOf(pair.a));
+  ASSERT_EQ(0, Change(pair.a, EV_READ, EV_READ | EV_WRITE));
+  EXPECT_EQ(EV_READ | EV_WRITE, PollOf(pair.a));
+  ASSERT_EQ(0, Change(pair.a, EV_READ | EV_WRITE, 0));
+  EXPECT_EQ(0, PollOf(pair.a));
+}
+
+// What is ready already is found by the same system call, without the lock being released.
+TEST_F(LateChanges, AreHandedOverUnderTheLock) {
+  Pair pair;
+  readiness_testing::Send(pair.b);
+  ASSERT_EQ(0, Change(pair.a, 0, EV_READ));
+  Sink sink;
+  Wait(&sink, readiness_testing::kForever);
+  EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+  EXPECT_EQ(0, sink.num_unlocks);
+}
+
+TEST_F(LateChanges, AWaitFollowsThem) {
+  Pair pair;
+  ASSERT_EQ(0, Change(pair.a, 0, EV_READ));
+  Sink sink;
+  sink.on_unlock = [&] { readiness_testing::Send(pair.b); };
+  Wait(&sink, readiness_testing::kForever);
+  EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+  EXPECT_EQ(1, sink.num_unlocks);
+}
+
+TEST_F(LateChanges, ManyAtOnce) {
+  std::vector<Pair> pairs(150);
+  for (Pair &pair : pairs) ASSERT_EQ(0, Change(pair.a, 0, EV_READ | EV_WRITE | EV_ET));
+  for (Pair &pair : pairs) {
+    ASSERT_EQ(0, Change(pair.a, EV_READ | EV_WRITE | EV_ET, EV_WRITE | EV_ET));
+  }
+  Sink sink;
+  for (int i = 0; i < 10; i++) Wait(&sink);
+  EXPECT_EQ(pairs.size(), sink.reports.size());
+  EXPECT_EQ(0, num_warnings);
+}
+
+// Closed between the change and the wait: the program's fault, of which the log tells; the others
+// are not held up.
+TEST_F(LateChanges, ErrorIsLogged) {
+  Pair pair, other;
+  ASSERT_EQ(0, Change(pair.a, 0, EV_WRITE));
+  ASSERT_EQ(0, Change(other.a, 0, EV_WRITE));
+  pair.a.Close();
+  Sink sink;
+  Wait(&sink);
+  Wait(&sink);
+  EXPECT_EQ(1, num_warnings);
+  EXPECT_EQ(EV_WRITE, sink.WhatOf(other.a));
+}
+
+TEST_F(LateChanges, ForgettingWhatIsClosedIsNoError) {
+  Pair pair;
+  ASSERT_EQ(0, Change(pair.a, 0, EV_READ | EV_WRITE));
+  EXPECT_EQ(EV_WRITE, PollOf(pair.a));
+  const evutil_socket_t fd = pair.a;
+  pair.a.Close();
+  ASSERT_EQ(0, Change(fd, EV_READ | EV_WRITE, 0));
+  EXPECT_EQ(0, PollOf(fd));
+  EXPECT_EQ(0, num_warnings);
+}
+
+TEST_F(LateChanges, PipeWithoutAReaderIsWritable) {
+  int fds[2];
+  ASSERT_EQ(0, pipe(fds));
+  Fd read_end(fds[0]), write_end(fds[1]);
+  read_end.Close();
+  ASSERT_EQ(0, Change(write_end, 0, EV_WRITE));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(write_end));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(write_end));
+  EXPECT_EQ(0, num_warnings);
+  ASSERT_EQ(0, Change(write_end, EV_WRITE, 0));
+  EXPECT_EQ(0, PollOf(write_end));
+}
+
+TEST(Kqueue, PipeWithoutAReaderIsAnEdgeOnce) {
+  Backend backend(&event_kqueue_ops);
+  int fds[2];
+  ASSERT_EQ(0, pipe(fds));
+  Fd read_end(fds[0]), write_end(fds[1]);
+  read_end.Close();
+  ASSERT_EQ(0, backend.Change(write_end, EV_WRITE | EV_ET));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(write_end));
+  EXPECT_EQ(0, backend.PollOf(write_end));
+  ASSERT_EQ(0, backend.Change(write_end, EV_WRITE));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(write_end));
+}
+
+// Unread data wakes nobody twice who waits for the end alone; the end is reported each time.
+TEST(Kqueue, EndOfDataAlone) {
+  Backend backend(&event_kqueue_ops);
+  Pair pair;
+  ASSERT_EQ(0, backend.Change(pair.a, EV_CLOSED));
+  readiness_testing::Send(pair.b);
+  EXPECT_EQ(0, backend.PollOf(pair.a));
+  ASSERT_EQ(0, shutdown(pair.b, SHUT_WR));
+  for (int i = 0; i < 3; i++) {
+    EXPECT_EQ(EV_CLOSED | STRATA_EV_HANGUP, backend.PollOf(pair.a));
+  }
+  ASSERT_EQ(0, backend.Change(pair.a, EV_CLOSED | EV_ET));
+  EXPECT_EQ(EV_CLOSED | STRATA_EV_HANGUP, backend.PollOf(pair.a));
+  EXPECT_EQ(0, backend.PollOf(pair.a));
+}
+
+// The old interest stands when the new one is refused.
+TEST(Kqueue, RefusedChangeIsTakenBack) {
+  Backend backend(&event_kqueue_ops);
+  Pair pair;
+  readiness_testing::Send(pair.b);
+  ASSERT_EQ(0, backend.Change(pair.a, EV_READ));
+  const evutil_socket_t number = pair.a;
+  Fd kept(dup(number));
+  pair.a.Close();
+  EXPECT_EQ(-1, backend.Change(number, EV_READ | EV_WRITE));
+  EXPECT_EQ(EBADF, errno);
+  Fd again(dup2(kept, number));
+  ASSERT_EQ(0, backend.Change(number, EV_READ));
+  EXPECT_EQ(EV_READ, backend.PollOf(number));
+}
+
+#ifdef __linux__
+// A system that cannot wait for a device says so in its own way: to the base it is EPERM.
+TEST(Kqueue, WhatCannotBePolledIsEperm) {
+  Backend backend(&event_kqueue_ops);
+  Fd device(open("/dev/null", O_RDWR));
+  ASSERT_GE(device, 0);
+  EXPECT_EQ(-1, backend.Change(device, EV_READ));
+  EXPECT_EQ(EPERM, errno);
+}
+#endif
+
+// The number of the parent's queue is free in the child; who got it keeps it.
+TEST(Kqueue, ChildClosesNothingOfTheParents) {
+  Pair pair;
+  void *state = event_kqueue_ops.init(0);
+  ASSERT_NE(nullptr, state);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    void *fresh = event_kqueue_ops.init(0);
+    event_kqueue_ops.destroy(state);
+    intptr_t word = 0;
+    const struct event_readiness_change change = {pair.a, 0, EV_WRITE, 1, &word, 0};
+    _exit(fresh != nullptr && event_kqueue_ops.change(fresh, &change) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(child, waitpid(child, &status, 0));
+  EXPECT_EQ(0, status);
+  event_kqueue_ops.destroy(state);
+}
+
+TEST(Kqueue, WakeEndsTheWait) {
+  if (event_kqueue_ops.wake == nullptr) GTEST_SKIP() << "the base watches a descriptor";
+  void *state = event_kqueue_ops.init(0);
+  ASSERT_NE(nullptr, state);
+  for (int i = 0; i < 3; i++) {
+    Sink sink;
+    sink.on_unlock = [&] { EXPECT_EQ(0, event_kqueue_ops.wake(state)); };
+    EXPECT_EQ(0, event_kqueue_ops.wait(state, 0, readiness_testing::kForever, sink.get()));
+    EXPECT_TRUE(sink.reports.empty());
+  }
+  event_kqueue_ops.destroy(state);
+}
+
+}  // namespace
