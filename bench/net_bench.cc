@@ -312,6 +312,53 @@ void BM_NewEnableFree(benchmark::State &state) {
 }
 BENCHMARK(BM_NewEnableFree);
 
+// --- Pairs and filters: a message there and back, no kernel in between ---
+
+void Drain(struct bufferevent *bev, void *) {
+  struct evbuffer *input = bufferevent_get_input(bev);
+  evbuffer_drain(input, evbuffer_get_length(input));
+}
+
+// As a codec has it: bytes go through memory of its own.
+enum bufferevent_filter_result Translate(struct evbuffer *source, struct evbuffer *destination,
+                                         ev_ssize_t, enum bufferevent_flush_mode, void *) {
+  char block[4096];
+  int len;
+  while ((len = evbuffer_remove(source, block, sizeof(block))) > 0)
+    evbuffer_add(destination, block, static_cast<size_t>(len));
+  return BEV_OK;
+}
+
+enum Over { kPair, kNullFilter, kTranslator };
+
+void BM_PairEcho(benchmark::State &state) {
+  static const char message[kBlockLen] = {};
+  const int64_t over = state.range(0);
+  const size_t len = static_cast<size_t>(state.range(1));
+  const bufferevent_filter_cb function = over == kTranslator ? Translate : nullptr;
+  Base base;
+  struct bufferevent *pair[2];
+  bufferevent_pair_new(base, 0, pair);
+  struct bufferevent *near = pair[0];
+  if (over != kPair)
+    near = bufferevent_filter_new(pair[0], function, function, BEV_OPT_CLOSE_ON_FREE, nullptr,
+                                  nullptr);
+  bufferevent_setcb(near, Drain, nullptr, nullptr, nullptr);
+  bufferevent_setcb(pair[1], Echo, nullptr, nullptr, nullptr);
+  bufferevent_enable(near, EV_READ);
+  bufferevent_enable(pair[1], EV_READ);
+  for (auto _ : state) {
+    bufferevent_write(near, message, len);
+    event_base_loop(base, EVLOOP_NONBLOCK);
+  }
+  bufferevent_free(near);
+  bufferevent_free(pair[1]);
+  state.SetBytesProcessed(state.iterations() * 2 * state.range(1));
+}
+BENCHMARK(BM_PairEcho)
+    ->ArgNames({"over", "len"})
+    ->ArgsProduct({{kPair, kNullFilter, kTranslator}, {64, 16384}});
+
 // --- Memory ---
 
 std::string Describe(const CountedMemory &memory, int64_t num_bevs) {

@@ -212,12 +212,6 @@ struct bufferevent *bufferevent_new(evutil_socket_t fd, evbuffercb readcb, evbuf
 
 /* --- Watermarks --- */
 
-size_t bufferevent_read_room(const struct bufferevent_private *bev) {
-  size_t high = bev->bev.wm_read.high;
-  if (!high) return EV_SSIZE_MAX;
-  return bev->input.total_len < high ? high - bev->input.total_len : 0;
-}
-
 static void on_input_changed(struct evbuffer *input, const struct evbuffer_cb_info *info,
                              void *arg) {
   struct bufferevent_private *bev = arg;
@@ -396,6 +390,7 @@ static int set_base(struct bufferevent_private *bev, struct event_base *base) {
   struct rate_limit_move move;
   event_io_source_detach(&bev->source);
   bufferevent_stop_inactivity(bev);
+  bev->waiting = 0;
   if (event_base_set(base, &bev->bev.ev_read) < 0) return -1;
   if (event_base_set(base, &bev->bev.ev_write) < 0) return -1;
   bufferevent_rate_limit_leave_base(bev, &move);

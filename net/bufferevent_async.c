@@ -1,15 +1,12 @@
 #include <errno.h>
-#include <string.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include "loop/completion.h"
-#include "net/bufferevent_internal.h"
+#include "net/bufferevent_async.h"
 #include "net/socket_kinds.h"
 #include "util/memory.h"
-#include "util/queue.h"
 #include "util/socket.h"
 
 /* A bufferevent over a socket whose transfers a completion port makes (loop/completion.h): one
@@ -32,53 +29,9 @@
  *
  * The loop is kept going while a direction is wanted, whatever is in flight. */
 
-/* As much is copied, so that the port has its memory back at once. */
-#define MAX_COPY_LEN 4096
-
-/* A lower limit for one read asks for receives of so much. */
-#define MIN_REPEATED_LEN 16384
-
-/* What a receive brought that the user was not told yet. */
-enum kept_end { NO_END, END_OF_DATA, END_BY_ERROR };
-
-struct transfer {
-  struct event_operation operation;
-  bool is_in_flight; /* until its function runs */
-  bool is_stale;
-  bool is_cancelled;
-  bool is_on_discarded; /* its descriptor is closed at its end */
-};
-
-struct bufferevent_async {
-  struct bufferevent_private priv; /* first */
-  struct transfer receive, send;
-  short want;                              /* keeps the loop going */
-  bool is_in_loop;                         /* the update() to come is the loop's */
-  struct event_received *kept, *last_kept; /* a list, and its last */
-  size_t kept_start;                       /* of the first one's bytes, so many were given out */
-  enum kept_end kept_end;
-  int num_pinned;
-  struct evbuffer_chain *pinned[STRATA_MAX_SPANS];
-  struct event_span spans[STRATA_MAX_SPANS];
-};
-
-static struct bufferevent_async *async_of(struct bufferevent_private *bev) {
-  return STRATA_CONTAINER_OF(bev, struct bufferevent_async, priv);
-}
-
-static void drop_kept(struct bufferevent_async *async) {
-  async->kept_end = NO_END;
-  async->kept_start = 0;
-  while (async->kept) {
-    struct event_received *kept = async->kept;
-    async->kept = kept->next;
-    kept->release(kept);
-  }
-}
-
 /* --- Operations --- */
 
-static int launch(struct bufferevent_async *async, struct transfer *transfer) {
+int bufferevent_async_launch(struct bufferevent_async *async, struct transfer *transfer) {
   struct event_operation *operation = &transfer->operation;
   operation->fd = bufferevent_fd(&async->priv);
   transfer->is_stale = transfer->is_cancelled = false;
@@ -92,14 +45,14 @@ static int launch(struct bufferevent_async *async, struct transfer *transfer) {
   return -1;
 }
 
-static void cancel(struct transfer *transfer) {
+void bufferevent_async_cancel(struct transfer *transfer) {
   if (!transfer->is_in_flight || transfer->is_cancelled) return;
   transfer->is_cancelled = true;
   event_operation_cancel(&transfer->operation);
 }
 
 static void give_up(struct transfer *transfer) {
-  cancel(transfer);
+  bufferevent_async_cancel(transfer);
   transfer->is_stale = transfer->is_in_flight;
 }
 
@@ -116,7 +69,7 @@ static void close_discarded(struct bufferevent_async *async, struct transfer *tr
 }
 
 /* What an operation's function does first. Returns whether its socket was given up. */
-static bool begin_function(struct bufferevent_async *async, struct transfer *transfer) {
+bool bufferevent_async_begin(struct bufferevent_async *async, struct transfer *transfer) {
   strata_lock_acquire(async->priv.lock);
   bool is_stale = transfer->is_stale;
   if (!transfer->operation.is_last) {
@@ -133,153 +86,16 @@ static bool base_is_closing(const struct bufferevent_async *async) {
 }
 
 /* Nobody is to be told anything any more. */
-static bool is_over(const struct bufferevent_async *async) {
+bool bufferevent_async_is_over(const struct bufferevent_async *async) {
   return async->priv.is_freed || base_is_closing(async);
 }
 
 /* And last. */
-static void end_function(struct bufferevent_async *async) {
+void bufferevent_async_end(struct bufferevent_async *async) {
   async->priv.is_serving = false;
   async->is_in_loop = true;
   if (!base_is_closing(async)) bufferevent_update(&async->priv);
   bufferevent_release(&async->priv);
-}
-
-/* --- Receiving --- */
-
-static void release_received(const void *data, size_t len, void *arg) {
-  struct event_received *received = arg;
-  (void)data;
-  (void)len;
-  received->release(received);
-}
-
-/* Moves the next `len` bytes of the first that was kept back to the input, whose callbacks may do
- * anything. */
-static int give_out(struct bufferevent_async *async, size_t len) {
-  struct evbuffer *input = &async->priv.input;
-  struct event_received *received = async->kept;
-  size_t start = async->kept_start;
-  const char *bytes = (const char *)received->data;
-  bool is_all = len == received->len - start;
-  bool is_copied = !is_all || len <= MAX_COPY_LEN || received->is_scarce;
-  async->kept_start = is_all ? 0 : start + len;
-  if (is_all) async->kept = received->next;
-  int result = is_copied ? evbuffer_add_received(input, bytes + start, len)
-                         : evbuffer_add_received_reference(input, bytes, start, len,
-                                                           release_received, received);
-  if (result < 0) {
-    /* No callback was called. */
-    async->kept = received; /* and its `next` is what it was */
-    async->kept_start = start;
-  } else if (is_all && is_copied) {
-    received->release(received);
-  }
-  return result;
-}
-
-static size_t len_to_give_out(struct bufferevent_private *bev, const struct event_received *kept,
-                              size_t start) {
-  size_t len = kept->len - start, room = bufferevent_read_room(bev);
-  if (len > bev->max_single_read) len = bev->max_single_read;
-  return len < room ? len : room;
-}
-
-static void serve_bytes(struct bufferevent_async *async) {
-  struct bufferevent_private *bev = &async->priv;
-  size_t len = len_to_give_out(bev, async->kept, async->kept_start);
-  if (!len) return;
-  len = bufferevent_claim(bev, EV_READ, len);
-  int result = len ? give_out(async, len) : 0;
-  if (result == 0 && len) bufferevent_charge(bev, EV_READ, len);
-  bufferevent_settle(bev, EV_READ);
-  if (result < 0) {
-    EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(ENOMEM));
-    bufferevent_report_end_of_reading(bev, BEV_EVENT_ERROR);
-  } else if (len) {
-    bufferevent_note_progress(bev, EV_READ);
-    if (bev->input.total_len >= bev->bev.wm_read.low) bufferevent_run_readcb(bev, 0);
-  }
-}
-
-static void serve_end(struct bufferevent_async *async) {
-  bool is_error = async->kept_end == END_BY_ERROR;
-  async->kept_end = NO_END;
-  EVUTIL_SET_SOCKET_ERROR(is_error ? async->priv.read_error : 0);
-  bufferevent_report_end_of_reading(&async->priv, is_error ? BEV_EVENT_ERROR : BEV_EVENT_EOF);
-}
-
-static bool has_kept(const struct bufferevent_async *async) {
-  return async->kept || async->kept_end != NO_END;
-}
-
-static bool may_read(const struct bufferevent_async *async) {
-  return !async->priv.is_connecting && bufferevent_is_active(&async->priv, EV_READ);
-}
-
-static void serve_reading(struct bufferevent_async *async) {
-  if (!may_read(async)) return;
-  if (async->kept)
-    serve_bytes(async);
-  else if (async->kept_end != NO_END)
-    serve_end(async);
-}
-
-static void keep_bytes(struct bufferevent_async *async, struct event_received *received) {
-  received->next = NULL;
-  if (async->kept)
-    async->last_kept->next = received;
-  else
-    async->kept = received;
-  async->last_kept = received;
-}
-
-static void keep(struct bufferevent_async *async, struct event_operation *operation) {
-  if (operation->received) keep_bytes(async, operation->received);
-  if (operation->result == 0) {
-    async->kept_end = END_OF_DATA;
-  } else if (operation->result < 0 && operation->error != STRATA_OPERATION_CANCELLED &&
-             !strata_error_rw_retriable(operation->error)) {
-    async->kept_end = END_BY_ERROR;
-    async->priv.read_error = operation->error;
-  }
-}
-
-static void on_received(struct event_operation *operation) {
-  struct bufferevent_async *async =
-      STRATA_CONTAINER_OF(operation, struct bufferevent_async, receive.operation);
-  bool is_stale = begin_function(async, &async->receive);
-  if (!is_stale && !is_over(async)) {
-    keep(async, operation);
-    async->priv.is_serving = true;
-    serve_reading(async);
-    if (has_kept(async)) cancel(&async->receive);
-  } else if (operation->received) {
-    operation->received->release(operation->received);
-  }
-  end_function(async);
-}
-
-/* Nothing says how much may come. */
-static bool may_repeat(const struct bufferevent_async *async) {
-  const struct bufferevent_private *bev = &async->priv;
-  return !bev->bev.wm_read.high && !bev->rate_limit && bev->max_single_read >= MIN_REPEATED_LEN &&
-         event_base_port_features(bev->bev.ev_base) & STRATA_PORT_REPEATS;
-}
-
-static int launch_receive(struct bufferevent_async *async) {
-  struct event_operation *operation = &async->receive.operation;
-  if (async->receive.is_in_flight) {
-    if (operation->repeats && !may_repeat(async)) cancel(&async->receive);
-    return 0;
-  }
-  if (has_kept(async) || !may_read(async)) return 0;
-  size_t room = bufferevent_read_room(&async->priv);
-  if (!room) return 0;
-  size_t max_len = async->priv.max_single_read;
-  operation->repeats = may_repeat(async);
-  operation->max_len = operation->repeats ? 0 : room < max_len ? room : max_len;
-  return launch(async, &async->receive);
 }
 
 /* --- Sending --- */
@@ -310,14 +126,14 @@ static void finish_sending(struct bufferevent_async *async, ev_ssize_t result, i
 static void on_sent(struct event_operation *operation) {
   struct bufferevent_async *async =
       STRATA_CONTAINER_OF(operation, struct bufferevent_async, send.operation);
-  bool is_stale = begin_function(async, &async->send);
+  bool is_stale = bufferevent_async_begin(async, &async->send);
   unpin(async);
   /* What was sent to a socket that was given up is sent all the same. */
-  if (!is_over(async)) {
+  if (!bufferevent_async_is_over(async)) {
     async->priv.is_serving = true;
     finish_sending(async, operation->result, operation->error, is_stale);
   }
-  end_function(async);
+  bufferevent_async_end(async);
 }
 
 /* Pins up to `len` bytes and describes them to the operation. 0, or -1 with errno. */
@@ -357,7 +173,7 @@ static int launch_send(struct bufferevent_async *async) {
     bufferevent_settle(bev, EV_WRITE);
     return bufferevent_rate_limit_refresh(bev) & EV_WRITE ? -1 : 0; /* only limits give nothing */
   }
-  if (pin(async, len) == 0 && launch(async, &async->send) == 0) return 0;
+  if (pin(async, len) == 0 && bufferevent_async_launch(async, &async->send) == 0) return 0;
   int error = errno;
   unpin(async);
   bufferevent_settle(bev, EV_WRITE);
@@ -384,7 +200,7 @@ static void serve_source(struct event_callback *task, void *arg) {
   if (bev->is_connecting) bufferevent_finish_connecting(bev);
   if (!bev->is_connecting) event_io_source_detach(&bev->source);
   bev->is_serving = false;
-  async_of(bev)->is_in_loop = true;
+  bufferevent_async_of(bev)->is_in_loop = true;
   bufferevent_update(bev);
   bufferevent_release(bev);
 }
@@ -407,7 +223,8 @@ static void set_want(struct bufferevent_async *async, short want) {
 static void schedule_what_waits(struct bufferevent_async *async) {
   struct bufferevent_private *bev = &async->priv;
   if (bev->is_connecting) return;
-  if (bufferevent_must_report_writable(bev) || (has_kept(async) && may_read(async)))
+  if (bufferevent_must_report_writable(bev) ||
+      (bufferevent_async_has_kept(async) && bufferevent_async_may_read(async)))
     bufferevent_schedule_work(bev);
 }
 
@@ -420,53 +237,52 @@ static bool has_failed(int result) {
 static short launch_wanted(struct bufferevent_async *async) {
   short failed = 0;
   if (async->priv.is_connecting) return watch_connecting(&async->priv) < 0 ? async->want : 0;
-  if (!(async->want & EV_WRITE) && !sends_at_once(async)) cancel(&async->send);
-  if (async->want & EV_READ && has_failed(launch_receive(async))) failed |= EV_READ;
+  if (!(async->want & EV_WRITE) && !sends_at_once(async)) bufferevent_async_cancel(&async->send);
+  if (async->want & EV_READ && has_failed(bufferevent_async_receive(async))) failed |= EV_READ;
   if (has_failed(launch_send(async))) failed |= EV_WRITE;
   return failed;
 }
 
-static short serve_wanted(struct bufferevent_async *async, short begun) {
+static short serve_wanted(struct bufferevent_async *async, short waiting) {
   short failed = launch_wanted(async);
   int error = errno;
   if (async->want) schedule_what_waits(async);
-  short untimed = bufferevent_expect_progress(&async->priv, begun & ~failed);
+  short untimed = bufferevent_follow_waiting(&async->priv, waiting & ~failed);
   if (!untimed) errno = error;
   return failed | untimed;
 }
 
 static short async_update(struct bufferevent_private *bev) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   short without_tokens = bufferevent_refresh_limits(bev);
-  short want = bufferevent_fd(bev) < 0 ? 0 : bufferevent_socket_wanted(bev);
-  short begun = want & ~async->want;
-  set_want(async, want);
-  short unserved = bev->is_freed ? 0 : serve_wanted(async, begun);
+  short waiting = bufferevent_waiting(bev);
+  set_want(async, bufferevent_fd(bev) < 0 ? 0 : bufferevent_socket_wanted(bev, waiting));
+  short unserved = bev->is_freed ? 0 : serve_wanted(async, waiting);
   if (!bev->is_serving) async->is_in_loop = false;
   return bufferevent_failed_update(unserved, without_tokens);
 }
 
 static void async_work(struct bufferevent_private *bev) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   async->is_in_loop = true;
-  serve_reading(async);
+  bufferevent_async_serve_reading(async);
   report_writable(async);
 }
 
 /* --- Making, connecting, giving away --- */
 
 static void async_forget_socket(struct bufferevent_private *bev) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   give_up(&async->receive);
   give_up(&async->send);
   event_operation_forget_socket(&async->receive.operation);
   event_operation_forget_socket(&async->send.operation);
-  drop_kept(async);
-  set_want(async, 0); /* its timeouts begin anew */
+  bufferevent_async_drop_kept(async);
+  set_want(async, 0);
 }
 
 static int async_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   struct transfer *transfers[] = {&async->receive, &async->send};
   if (!is_in_use(async, fd)) return evutil_closesocket(fd);
   for (int i = 0; i < 2; i++)
@@ -476,22 +292,33 @@ static int async_discard_fd(struct bufferevent_private *bev, evutil_socket_t fd)
 }
 
 static void async_set_priority(struct bufferevent_private *bev, int priority) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   struct transfer *transfers[] = {&async->receive, &async->send};
   for (int i = 0; i < 2; i++)
     event_base_set_callback_priority(bev->bev.ev_base, &transfers[i]->operation.task, priority);
 }
 
 static bool async_is_busy(struct bufferevent_private *bev) {
-  struct bufferevent_async *async = async_of(bev);
+  struct bufferevent_async *async = bufferevent_async_of(bev);
   return async->want || async->receive.is_in_flight || async->send.is_in_flight ||
          bev->pending.work;
+}
+
+/* Cancelled operations know their socket no more by its number, but they hold the object, whose
+ * end would close it, until the loop turns again: the peer is not to wait for that. */
+static void close_before_the_end(struct bufferevent_async *async) {
+  struct bufferevent_private *bev = &async->priv;
+  int num_in_flight = async->receive.is_in_flight + async->send.is_in_flight;
+  if (!bev->is_freed || !num_in_flight || bev->num_refs > 1 + num_in_flight) return;
+  bufferevent_close_socket(bev);
+  bufferevent_store_fd(bev, -1);
 }
 
 static void async_detach(struct bufferevent_private *bev) {
   bufferevent_cancel_lookup(bev);
   event_io_source_detach(&bev->source);
   async_forget_socket(bev);
+  close_before_the_end(bufferevent_async_of(bev));
 }
 
 static const struct bufferevent_ops async_ops = {
@@ -520,7 +347,7 @@ struct bufferevent_private *bufferevent_async_new(struct event_base *base, int o
     return NULL;
   }
   event_callback_init(&bev->source.task, bev->priority, serve_source, bev);
-  event_operation_init(&async->receive.operation, bev->priority, on_received);
+  event_operation_init(&async->receive.operation, bev->priority, bufferevent_async_on_received);
   async->receive.operation.kind = EVENT_OPERATION_RECV;
   event_operation_init(&async->send.operation, bev->priority, on_sent);
   async->send.operation.kind = EVENT_OPERATION_SEND;

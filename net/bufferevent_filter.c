@@ -26,7 +26,6 @@ struct bufferevent_filter {
   bufferevent_filter_cb input_filter, output_filter;
   void (*free_context)(void *);
   void *context;
-  short waiting;      /* the directions whose timeouts run */
   size_t refused_len; /* so much output was shown to the function, which wants more; 0: none */
   short held_events;  /* of the underlying, until the filter is not stalled any more */
   int held_error;
@@ -281,7 +280,7 @@ static short filter_update(struct bufferevent_private *bev) {
     else
       bufferevent_suspend_read(filter->underlying, BEV_SUSPEND_FILTER);
   }
-  return bufferevent_follow_waiting(bev, &filter->waiting);
+  return bufferevent_follow_waiting(bev, bufferevent_waiting(bev));
 }
 
 static int filter_flush(struct bufferevent_private *bev, short directions,

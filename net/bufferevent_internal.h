@@ -42,7 +42,7 @@ struct bufferevent_ops {
    * call functions of the user's (evbuffer callbacks, filters), which may free the object: its
    * callers hold a reference. */
   bool moves_at_once;
-  /* What was received ahead of being wanted goes with its socket: forget_socket() has no way back. */
+  /* What was received ahead of being wanted goes with its socket: forget_socket() can't undo it. */
   bool receives_ahead;
   /* peer() is what bufferevent_get_underlying() returns. */
   bool wraps_peer;
@@ -101,9 +101,11 @@ struct bufferevent_private {
   uint8_t priority;
   uint8_t read_suspended, write_suspended; /* BEV_SUSPEND_* */
   struct bufferevent_pending pending;
-  int dns_error;      /* EVUTIL_EAI_... of the last lookup, or 0 */
-  bool is_serving;    /* its callbacks are being run: output waits for their end */
-  bool is_freed;      /* bufferevent_free() was called */
+  uint8_t waiting; /* EV_READ, EV_WRITE: waits for progress, as of the last update() */
+  uint8_t untimed; /* EV_READ, EV_WRITE: waits without its timer, for which there was no memory */
+  int dns_error;   /* EVUTIL_EAI_... of the last lookup, or 0 */
+  bool is_serving; /* its callbacks are being run: output waits for their end */
+  bool is_freed;   /* bufferevent_free() was called */
   bool watches_input; /* there has been a high watermark */
   bool is_connecting;
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
@@ -187,14 +189,18 @@ static inline bool bufferevent_is_active(const struct bufferevent_private *bev, 
   return bev->bev.enabled & direction && !suspended;
 }
 
-/* bufferevent.c: how many more bytes the input may take: bounded by its high watermark. */
-size_t bufferevent_read_room(const struct bufferevent_private *bev);
+/* How many more bytes the input may take: bounded by its high watermark. */
+static inline size_t bufferevent_read_room(const struct bufferevent_private *bev) {
+  size_t high = bev->bev.wm_read.high;
+  if (!high) return EV_SSIZE_MAX;
+  return bev->input.total_len < high ? high - bev->input.total_len : 0;
+}
 
 /* --- callbacks.c: now, or deferred when the options or `trigger_options` say so. The lock is held,
  * and the caller holds a reference: a callback may free the bufferevent. --- */
 
 void bufferevent_init_callbacks(struct bufferevent_private *bev);
-/* Has the kind's work() called from the loop. */
+/* Has the kind's work(), if it has one, and then update() called from the loop. */
 void bufferevent_schedule_work(struct bufferevent_private *bev);
 void bufferevent_run_readcb(struct bufferevent_private *bev, int trigger_options);
 void bufferevent_run_writecb(struct bufferevent_private *bev, int trigger_options);
@@ -209,19 +215,46 @@ void bufferevent_run_if_due(struct bufferevent_private *bev, short directions, i
  * it fires how long ago the last progress was, so that progress costs a store. --- */
 
 void bufferevent_init_inactivity(struct bufferevent_private *bev);
-/* The directions (EV_READ, EV_WRITE) wait for progress from now on. Returns those for whose timers
- * there is no memory. */
-short bufferevent_expect_progress(struct bufferevent_private *bev, short directions);
-/* The direction has made progress. */
-void bufferevent_note_progress(struct bufferevent_private *bev, short direction);
-/* bufferevent_expect_progress() for the directions that have begun to wait, for kinds that keep the
- * set of those that wait in *inout_waiting. */
-short bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting);
-/* Disarms the timers. */
-void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing
  * with output to write. */
-bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction);
+static inline bool bufferevent_awaits_progress(const struct bufferevent_private *bev,
+                                               short direction) {
+  if (direction == EV_WRITE && !bev->output.total_len && !bev->is_connecting) return false;
+  if (!bufferevent_is_active(bev, direction)) return false;
+  return !bev->bev.be_ops->is_socket || (bev->bev.ev_read.ev_fd >= 0 && !bev->is_unconnected);
+}
+
+/* Starts the timers of these directions, and of those that have none yet for want of memory. */
+short bufferevent_start_timers(struct bufferevent_private *bev, short directions);
+/* The directions (EV_READ, EV_WRITE) wait for progress from now on. Returns those for whose timers
+ * there is no memory; the next call tries them again, so that a caller may leave it to the next
+ * update() to tell of them. */
+static inline short bufferevent_expect_progress(struct bufferevent_private *bev, short directions) {
+  return directions | bev->untimed ? bufferevent_start_timers(bev, directions) : 0;
+}
+/* The directions that wait for progress now. */
+static inline short bufferevent_waiting(const struct bufferevent_private *bev) {
+  short waiting = bufferevent_awaits_progress(bev, EV_READ) ? EV_READ : 0;
+  return bufferevent_awaits_progress(bev, EV_WRITE) ? waiting | EV_WRITE : waiting;
+}
+/* bufferevent_expect_progress() for those of `waiting`, which is bufferevent_waiting(), that did not
+ * wait so far. */
+static inline short bufferevent_follow_waiting(struct bufferevent_private *bev, short waiting) {
+  short begun = waiting & ~bev->waiting;
+  bev->waiting = (uint8_t)waiting;
+  return bufferevent_expect_progress(bev, begun);
+}
+
+void bufferevent_note_time(struct bufferevent_private *bev, short direction);
+/* The direction has made progress. */
+static inline void bufferevent_note_progress(struct bufferevent_private *bev, short direction) {
+  const struct timeval *timeout =
+      direction == EV_READ ? &bev->bev.timeout_read : &bev->bev.timeout_write;
+  if (timeout->tv_sec || timeout->tv_usec) bufferevent_note_time(bev, direction);
+}
+
+/* Disarms the timers. */
+void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 
 /* --- connect_hostname.c --- */
 

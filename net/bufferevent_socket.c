@@ -37,12 +37,14 @@ static int ensure_attached(struct bufferevent_private *bev) {
 
 /* Has what is wanted waited for. Returns the directions in which that fails. */
 static short wait_for_wanted(struct bufferevent_private *bev) {
-  if (bufferevent_fd(bev) < 0) return 0;
-  short want = bufferevent_socket_wanted(bev);
-  short begun = want & ~bev->source.want;
-  if (want && ensure_attached(bev) < 0) return want;
-  if (event_io_source_set_want(&bev->source, want) < 0) return begun;
-  return bufferevent_expect_progress(bev, begun);
+  short waiting = bev->is_freed ? 0 : bufferevent_waiting(bev);
+  if (bufferevent_fd(bev) >= 0) {
+    short want = bufferevent_socket_wanted(bev, waiting);
+    short begun = want & ~bev->source.want;
+    if (want && ensure_attached(bev) < 0) return want;
+    if (event_io_source_set_want(&bev->source, want) < 0) return begun;
+  }
+  return bufferevent_follow_waiting(bev, waiting);
 }
 
 static short socket_update(struct bufferevent_private *bev) {
@@ -123,8 +125,8 @@ static void serve_reading(struct bufferevent_private *bev) {
 /* --- Writing --- */
 
 static bool can_write(const struct bufferevent_private *bev) {
-  return !bev->is_freed && !bev->is_connecting && bev->source.ready & EV_WRITE &&
-         bufferevent_awaits_progress(bev, EV_WRITE);
+  return bev->output.total_len && !bev->is_freed && !bev->is_connecting &&
+         bev->source.ready & EV_WRITE && bufferevent_awaits_progress(bev, EV_WRITE);
 }
 
 /* Writes up to the budget. False when there is no use in going on: the socket is full, or failed.

@@ -57,6 +57,15 @@ TEST_P(BuffereventTimeout, WritingTimesOutWhenThePeerDoesNotRead) {
   EXPECT_GT(left, 0u);
 }
 
+// Enabled with nothing to write, a bufferevent waits to call the write callback: not for progress.
+TEST_P(BuffereventTimeout, WritingTimesOutThoughItWasEnabledBefore) {
+  bev_.Enable(EV_WRITE);
+  SetTimeouts(0, 20);
+  Clog();
+  EXPECT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+  EXPECT_EQ(std::vector<short>{kWriteTimeout}, bev_.events);
+}
+
 TEST_P(BuffereventTimeout, NothingToWriteNoWriteTimeout) {
   SetTimeouts(0, 40);
   bev_.Write("abc");

@@ -65,7 +65,7 @@ static void run_deferred(struct event_callback *callback, void *arg) {
   bev->is_serving = !(bev->options & BEV_OPT_UNLOCK_CALLBACKS);
   if (bev->pending.work) {
     bev->pending.work = false;
-    bev->bev.be_ops->work(bev);
+    if (bev->bev.be_ops->work) bev->bev.be_ops->work(bev);
   }
   call_pending(bev);
   bev->is_serving = false;

@@ -23,46 +23,30 @@ static int64_t *since_of(struct bufferevent_private *bev, short direction) {
   return direction == EV_READ ? &bev->read_since_ns : &bev->write_since_ns;
 }
 
-static bool has_no_socket(const struct bufferevent_private *bev) {
-  return bev->bev.be_ops->is_socket && (bev->bev.ev_read.ev_fd < 0 || bev->is_unconnected);
-}
-
-bool bufferevent_awaits_progress(const struct bufferevent_private *bev, short direction) {
-  if (!bufferevent_is_active(bev, direction) || has_no_socket(bev)) return false;
-  return direction == EV_READ || bev->is_connecting || bev->output.total_len > 0;
-}
-
 static int64_t length_ns(const struct bufferevent_private *bev, const struct timeval *timeout) {
   return event_base_duration_ns(bev->bev.ev_base, timeout);
 }
 
-void bufferevent_note_progress(struct bufferevent_private *bev, short direction) {
-  if (timeout_of(bev, direction))
-    *since_of(bev, direction) = event_base_loop_time_ns(bev->bev.ev_base);
+void bufferevent_note_time(struct bufferevent_private *bev, short direction) {
+  *since_of(bev, direction) = event_base_loop_time_ns(bev->bev.ev_base);
 }
 
 static bool start_timer(struct bufferevent_private *bev, short direction) {
   const struct timeval *timeout = timeout_of(bev, direction);
   if (!timeout) return true;
-  bufferevent_note_progress(bev, direction);
+  bufferevent_note_time(bev, direction);
   struct event *timer = timer_of(bev, direction);
   return event_pending(timer, EV_TIMEOUT, NULL) || event_add(timer, timeout) == 0;
 }
 
-short bufferevent_expect_progress(struct bufferevent_private *bev, short directions) {
+short bufferevent_start_timers(struct bufferevent_private *bev, short directions) {
   short failed = 0;
+  if (bev->untimed & EV_READ && bufferevent_awaits_progress(bev, EV_READ)) directions |= EV_READ;
+  if (bev->untimed & EV_WRITE && bufferevent_awaits_progress(bev, EV_WRITE)) directions |= EV_WRITE;
   if (directions & EV_READ && !start_timer(bev, EV_READ)) failed |= EV_READ;
   if (directions & EV_WRITE && !start_timer(bev, EV_WRITE)) failed |= EV_WRITE;
+  bev->untimed = (uint8_t)failed;
   return failed;
-}
-
-short bufferevent_follow_waiting(struct bufferevent_private *bev, short *inout_waiting) {
-  short waiting = 0;
-  if (bufferevent_awaits_progress(bev, EV_READ)) waiting |= EV_READ;
-  if (bufferevent_awaits_progress(bev, EV_WRITE)) waiting |= EV_WRITE;
-  short begun = waiting & ~*inout_waiting;
-  *inout_waiting = waiting;
-  return bufferevent_expect_progress(bev, begun);
 }
 
 static void report_no_memory(struct bufferevent_private *bev, short direction) {

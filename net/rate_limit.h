@@ -1,6 +1,7 @@
 #ifndef STRATA_NET_RATE_LIMIT_H_
 #define STRATA_NET_RATE_LIMIT_H_
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -90,6 +91,35 @@ void bufferevent_rate_limit_enter_base(struct bufferevent_private *bev,
                                        const struct rate_limit_move *move);
 /* Frees it. Nothing else uses the bufferevent any more. */
 void bufferevent_rate_limit_destroy(struct bufferevent_private *bev);
+
+/* --- What the kinds call, whether there is a limit or not; the lock is held --- */
+
+/* How much of max_len may be moved now; settle() follows. */
+static inline size_t bufferevent_claim(struct bufferevent_private *bev, short direction,
+                                       size_t max_len) {
+  return bev->rate_limit ? bufferevent_rate_limit_claim(bev, direction, max_len) : max_len;
+}
+
+static inline void bufferevent_charge(struct bufferevent_private *bev, short direction,
+                                      size_t len) {
+  if (bev->rate_limit) bufferevent_rate_limit_charge(bev, direction, len);
+}
+
+static inline void bufferevent_settle(struct bufferevent_private *bev, short direction) {
+  if (bev->rate_limit) bufferevent_rate_limit_settle(bev, direction);
+}
+
+/* What update() begins and ends with, around serving whatever the limits allow: the directions that
+ * have used up theirs and for whose tokens nothing waits, because there is no memory; and all that
+ * fail, with errno. */
+static inline short bufferevent_refresh_limits(struct bufferevent_private *bev) {
+  return bev->rate_limit ? bufferevent_rate_limit_refresh(bev) : 0;
+}
+
+static inline short bufferevent_failed_update(short unserved, short without_tokens) {
+  if (without_tokens && !unserved) errno = ENOMEM;
+  return unserved | without_tokens;
+}
 
 /* --- rate_limit_group.c: what rate_limit.c calls. There is a group. --- */
 

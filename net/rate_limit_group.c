@@ -81,13 +81,16 @@ static bool can_begin_round(struct bufferevent_rate_limit_group *group, int dire
          (!queue->num_called || queue->called_at_ns != group->bucket.since_ns);
 }
 
+static void run_member(struct bufferevent_rate_limit *member) {
+  event_executor_schedule((struct event_executor *)member->bev->bev.ev_base, &member->task);
+}
+
 static void call(struct rate_queue *queue, struct rate_turn *turn) {
   EV_TAILQ_REMOVE(&queue->unserved, turn, next);
   turn->state = RATE_CALLED;
   turn->called_round = queue->round;
   queue->num_called++;
-  event_executor_schedule((struct event_executor *)turn->member->bev->bev.ev_base,
-                          &turn->member->task);
+  run_member(turn->member);
 }
 
 static void begin_round(struct bufferevent_rate_limit_group *group, int direction) {
@@ -131,8 +134,18 @@ static int64_t enter(struct bufferevent_rate_limit_group *group) {
   return now_ns;
 }
 
+/* Each member that waits finds for itself that nothing will call it, and tells its program. */
+static void alarm_waiting(struct bufferevent_rate_limit_group *group) {
+  for (int d = 0; d < TOKENS_DIRECTIONS; d++) {
+    struct rate_turn *turn;
+    EV_TAILQ_FOREACH(turn, &queue_of(group, d)->unserved, next) run_member(turn->member);
+    EV_TAILQ_FOREACH(turn, &queue_of(group, d)->served, next) run_member(turn->member);
+  }
+}
+
 static int leave(struct bufferevent_rate_limit_group *group, int64_t now_ns) {
   int result = arrange(group, now_ns);
+  if (result < 0) alarm_waiting(group);
   strata_lock_release(group->lock);
   return result;
 }

@@ -130,4 +130,76 @@ TEST_F(LimitTimer, OneThatIsDisabledNeedsNone) {
   EXPECT_TRUE(conn_->bev.events.empty());
 }
 
+// ---- No memory for the timer of a group ----
+
+class GroupTimer : public RateSim {
+ protected:
+  // Arms timers until there is room for no other.
+  static void FillHeap(evutil_socket_t, short, void *arg) {
+    GroupTimer *self = static_cast<GroupTimer *>(arg);
+    const struct timeval late = Ms(3600 * 1000);
+    CountingMemory::Begin(1, CountingMemory::kAll);
+    for (struct event *filler : self->fillers_)
+      if (event_add(filler, &late) < 0) return;
+    ADD_FAILURE() << "there was room for all of them";
+  }
+  GroupTimer() {
+    CountingMemory::Install(event_set_mem_functions);
+    for (int i = 0; i < 200; i++)
+      fillers_.push_back(event_new(
+          base_, -1, 0, [](evutil_socket_t, short, void *) {}, nullptr));
+  }
+  ~GroupTimer() override {
+    CountingMemory::StopFailing();
+    for (struct event *filler : fillers_) event_free(filler);
+  }
+
+  const QuietLog quiet_;
+  std::vector<struct event *> fillers_;
+};
+
+TEST_F(GroupTimer, ThoseWhoWaitAreTold) {
+  Group group(base_, MakeCfg(100, 100));
+  std::vector<std::unique_ptr<Conn>> conns;
+  for (int i = 0; i < 3; i++) {
+    conns.emplace_back(new Conn(sim_, base_));
+    EXPECT_EQ(0, bufferevent_add_to_rate_limit_group(conns[i]->bev, group));
+    conns[i]->Flood();
+  }
+  struct event *fill = event_new(base_, -1, 0, FillHeap, this);
+  EXPECT_TRUE(RunUntilMs(900));
+  // Both come in one turn, and the group's timer finds its place taken when it is armed again.
+  const struct timeval before_tick = Ms(99);
+  event_add(fill, &before_tick);
+  strata_sim_advance(sim_, 150 * kMs);
+  for (int i = 0; i < 5; i++) event_base_loop(base_, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+  EXPECT_TRUE(CountingMemory::has_failed());
+  CountingMemory::StopFailing();
+  for (struct event *filler : fillers_) event_del(filler);
+  event_free(fill);
+  // Nobody waits in silence: without those who were told, the others go on.
+  RunUntilMs(6500);
+  for (const auto &conn : conns) {
+    const size_t len = conn->read_len;
+    if (conn->bev.events.empty()) {
+      EXPECT_LE(300u, len);
+      EXPECT_EQ(EV_READ, bufferevent_get_enabled(conn->bev) & EV_READ);
+      continue;
+    }
+    EXPECT_EQ(std::vector<short>{BEV_EVENT_READING | BEV_EVENT_ERROR}, conn->bev.events);
+    EXPECT_EQ(0, bufferevent_get_enabled(conn->bev) & EV_READ);
+    conn->bev.events.clear();
+  }
+  for (const auto &conn : conns) EXPECT_EQ(0, conn->bev.Enable(EV_READ));
+  // With memory all go on, each with its share.
+  const uint64_t before = group.TotalRead();
+  RunUntilMs(26500);
+  EXPECT_LE(before + 1900, group.TotalRead());
+  for (const auto &conn : conns) {
+    EXPECT_LE(500u, conn->read_len);
+    EXPECT_TRUE(conn->bev.events.empty());
+  }
+  for (const auto &conn : conns) conn->bev.Free();
+}
+
 }  // namespace

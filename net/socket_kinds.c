@@ -24,13 +24,10 @@ bool bufferevent_must_report_writable(const struct bufferevent_private *bev) {
   return bev->wants_write_report && !bev->is_unconnected && bufferevent_is_active(bev, EV_WRITE);
 }
 
-short bufferevent_socket_wanted(const struct bufferevent_private *bev) {
-  short want = 0;
+short bufferevent_socket_wanted(const struct bufferevent_private *bev, short waiting) {
   if (bev->is_freed) return 0;
-  if (bufferevent_awaits_progress(bev, EV_READ)) want |= EV_READ;
-  if (bufferevent_awaits_progress(bev, EV_WRITE)) want |= EV_WRITE;
-  if (bev->is_connecting || bufferevent_must_report_writable(bev)) want |= EV_WRITE;
-  return want;
+  if (bev->is_connecting || bufferevent_must_report_writable(bev)) return waiting | EV_WRITE;
+  return waiting;
 }
 
 void bufferevent_report_end_of_reading(struct bufferevent_private *bev, short what) {
@@ -101,6 +98,7 @@ static void forget(struct bufferevent_private *bev) {
   event_io_source_detach(&bev->source);
   bev->is_connecting = bev->is_unconnected = false;
   bev->connect_error = 0;
+  bev->waiting = 0; /* its timeouts begin anew */
   bev->bev.be_ops->forget_socket(bev);
 }
 

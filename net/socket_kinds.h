@@ -35,37 +35,9 @@ void bufferevent_close_socket(struct bufferevent_private *bev);
 
 /* The write callback is due although there was no output. */
 bool bufferevent_must_report_writable(const struct bufferevent_private *bev);
-/* The directions that keep the loop going. */
-short bufferevent_socket_wanted(const struct bufferevent_private *bev);
-
-/* --- Rate limits --- */
-
-/* How much of max_len may be moved now; settle() follows. */
-static inline size_t bufferevent_claim(struct bufferevent_private *bev, short direction,
-                                       size_t max_len) {
-  return bev->rate_limit ? bufferevent_rate_limit_claim(bev, direction, max_len) : max_len;
-}
-
-static inline void bufferevent_charge(struct bufferevent_private *bev, short direction,
-                                      size_t len) {
-  if (bev->rate_limit) bufferevent_rate_limit_charge(bev, direction, len);
-}
-
-static inline void bufferevent_settle(struct bufferevent_private *bev, short direction) {
-  if (bev->rate_limit) bufferevent_rate_limit_settle(bev, direction);
-}
-
-/* What update() begins and ends with, around serving whatever the limits allow: the directions that
- * have used up theirs and for whose tokens nothing waits, because there is no memory; and all that
- * fail, with errno. */
-static inline short bufferevent_refresh_limits(struct bufferevent_private *bev) {
-  return bev->rate_limit ? bufferevent_rate_limit_refresh(bev) : 0;
-}
-
-static inline short bufferevent_failed_update(short unserved, short without_tokens) {
-  if (without_tokens && !unserved) errno = ENOMEM;
-  return unserved | without_tokens;
-}
+/* The directions that keep the loop going: those of `waiting`, which is bufferevent_waiting(), and
+ * what else is to be done. */
+short bufferevent_socket_wanted(const struct bufferevent_private *bev, short waiting);
 
 /* --- Telling the user; the caller holds a reference --- */
 

@@ -297,8 +297,12 @@ ev_ssize_t bufferevent_get_max_single_write(struct bufferevent *bev);
  * tokens pauses until a tick brings some; what paused does not run into the timeouts meanwhile.
  *
  * A bufferevent may have a bucket of its own, share one with the other members of a group, or both:
- * then it moves what both allow. Limits bind the bufferevents on sockets; on other kinds they can
- * be set, and do nothing. The reading and the writing direction are limited apart. */
+ * then it moves what both allow. The reading and the writing direction are limited apart.
+ *
+ * Limits bind bufferevents on sockets and pairs; what passes between the two of a pair counts as
+ * written by one and as read by the other, and bufferevent_flush() moves it all, for later ticks to
+ * pay. On a filter a limit can be set, and does nothing: its functions decide how much they take.
+ * Limit what it lies over. */
 
 /** The rates, bursts and tick of a bucket. Opaque. */
 struct ev_token_bucket_cfg;
