@@ -1,15 +1,17 @@
 #ifndef STRATA_BENCH_DELAYS_H_
 #define STRATA_BENCH_DELAYS_H_
 
+#include <cstdint>
+
 #include "bench/random.h"
 
-constexpr long kHourUs = 3600L * 1000000;
+constexpr int64_t kHourUs = int64_t{3600} * 1000000;
 
 // Random delays, drawn beforehand, as the loop takes them: kFromUs makes one of microseconds.
 template <auto kFromUs>
 class DelaysOf {
  public:
-  DelaysOf(long first_us, long span_us) {
+  DelaysOf(int64_t first_us, int64_t span_us) {
     Random random;
     for (auto &delay : delays_) {
       delay = kFromUs(first_us + random.Below(static_cast<unsigned>(span_us)));
@@ -19,7 +21,7 @@ class DelaysOf {
 
  private:
   static constexpr unsigned kNumDelays = 4096;
-  decltype(kFromUs(0L)) delays_[kNumDelays];
+  decltype(kFromUs(int64_t{0})) delays_[kNumDelays];
   unsigned next_ = 0;
 };
 

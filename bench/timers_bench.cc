@@ -17,8 +17,9 @@
 
 namespace {
 
-constexpr struct timeval TimevalOfUs(long us) {
-  return {us / 1000000, us % 1000000};
+constexpr struct timeval TimevalOfUs(int64_t us) {
+  return {static_cast<decltype(timeval::tv_sec)>(us / 1000000),
+          static_cast<decltype(timeval::tv_usec)>(us % 1000000)};
 }
 using Delays = DelaysOf<TimevalOfUs>;
 

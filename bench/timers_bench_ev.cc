@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr double SecondsOfUs(long us) {
+constexpr double SecondsOfUs(int64_t us) {
   return static_cast<double>(us) / 1e6;
 }
 

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr uint64_t MsOfUs(long us) {
+constexpr uint64_t MsOfUs(int64_t us) {
   return static_cast<uint64_t>(us / 1000);
 }
 

@@ -1,10 +1,13 @@
 #include <limits.h>
+#include <string.h>
 
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
 
 #include "http/server.h"
 #include "http/server_connection.h"
+#include "http/transport.h"
+#include "http/waiting.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -12,15 +15,34 @@ enum { BACKLOG = 128 };
 /* Above the limit on connections, that many more are told so; the rest is just closed. */
 enum { MAX_REFUSING = 128 };
 
+/* Returns 0, or -1 with the socket still the caller's. */
+static int serve(struct evhttp *http, struct evhttp_bound_socket *bound, evutil_socket_t fd,
+                 const struct sockaddr *addr) {
+  int over = http->num_connections - http->max_connections;
+  int refuse = over >= 0 && !strata_http_waiting_evict(http);
+  if (refuse && over >= MAX_REFUSING) return -1;
+  return strata_http_server_connection_start(http, bound, fd, addr, refuse);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *addr,
                       int addr_len, void *arg) {
   struct evhttp_bound_socket *bound = arg;
-  int over = bound->http->num_connections - bound->http->max_connections;
   (void)listener;
   (void)addr_len;
-  if (over >= MAX_REFUSING ||
-      strata_http_server_connection_start(bound->http, bound, fd, addr, over >= 0) < 0)
-    evutil_closesocket(fd);
+  if (serve(bound->http, bound, fd, addr) < 0) evutil_closesocket(fd);
+}
+
+int evhttp_serve_socket(struct evhttp *http, evutil_socket_t fd, const struct sockaddr *addr,
+                        int addrlen) {
+  struct sockaddr_storage peer;
+  /* Of a local address, the end of its path may be missing. */
+  memset(&peer, 0, sizeof(peer));
+  if (evutil_make_socket_nonblocking(fd) < 0) return -1;
+  if (addr && addrlen > 0 && (size_t)addrlen <= sizeof(peer))
+    memcpy(&peer, addr, (size_t)addrlen);
+  else
+    (void)strata_http_transport_peer_address(fd, &peer);
+  return serve(http, NULL, fd, (const struct sockaddr *)&peer);
 }
 
 static unsigned listener_flags(void) {

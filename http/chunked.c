@@ -192,6 +192,37 @@ static result step_byte(struct evhttp_chunk_decoder *decoder, char byte) {
   return byte == '\n' ? go(decoder, SIZE_FIRST) : EVHTTP_PARSE_BARE_CR;
 }
 
+/* A size line without extensions that is wholly there. Returns its length with CRLF; 0 leaves it,
+ * good or bad, to the steps. */
+static size_t take_size_line(struct evhttp_chunk_decoder *decoder, const char *data, size_t len) {
+  enum { MAX_DIGITS = 15 }; /* Below INT64_MAX whichever they are. */
+  size_t max = decoder->limits.line_len < MAX_DIGITS ? decoder->limits.line_len : MAX_DIGITS;
+  size_t digits = 0;
+  uint64_t size = 0;
+  if (len < max) max = len;
+  while (digits < max && strata_http_is(data[digits], STRATA_HTTP_HEX)) {
+    size = size << 4 | strata_http_hex_value(data[digits++]);
+  }
+  if (digits == 0 || len - digits < 2 || memcmp(data + digits, "\r\n", 2) != 0) return 0;
+  if (size > decoder->limits.body_len - decoder->body_len) return 0;
+  decoder->body_len += size;
+  decoder->remaining = size;
+  decoder->state = size > 0 ? DATA : TRAILER;
+  return digits + 2;
+}
+
+/* The framing between two pieces of data, where it is wholly there and in its usual form. Returns
+ * the length of what was taken. */
+static size_t take_framing(struct evhttp_chunk_decoder *decoder, const char *data, size_t len) {
+  size_t used = 0;
+  if (decoder->state == DATA_CR && len >= 2 && memcmp(data, "\r\n", 2) == 0) {
+    decoder->state = SIZE_FIRST;
+    used = 2;
+  }
+  if (decoder->state == SIZE_FIRST) used += take_size_line(decoder, data + used, len - used);
+  return used;
+}
+
 static size_t take_data(struct evhttp_chunk_decoder *decoder, const char *data, size_t len,
                         struct evhttp_chunk_event *out) {
   size_t take = decoder->remaining < len ? (size_t)decoder->remaining : len;
@@ -244,6 +275,7 @@ size_t evhttp_chunk_step(struct evhttp_chunk_decoder *decoder, const char *data,
   out->data = NULL;
   out->data_len = 0;
   if (decoder->state >= FINISHED) return report_end(decoder, out);
+  used = take_framing(decoder, data, len);
   while (used < len) {
     result outcome;
     if (decoder->state == DATA) return used + take_data(decoder, data + used, len - used, out);

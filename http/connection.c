@@ -3,6 +3,7 @@
 #include <event2/event.h>
 
 #include "loop/base_clock.h"
+#include "loop/current_base.h"
 #include "util/clock.h"
 #include "util/memory.h"
 
@@ -30,7 +31,7 @@ void strata_http_connection_drive(struct evhttp_connection *evcon) {
 }
 
 void strata_http_connection_defer(struct evhttp_connection *evcon) {
-  if (evcon->resuming) return;
+  if (evcon->resuming || !evcon->base) return;
   evcon->resuming = 1;
   event_active(&evcon->resume, EV_TIMEOUT, 0);
 }
@@ -114,16 +115,40 @@ void strata_http_connection_init(struct evhttp_connection *evcon,
                                  const struct strata_http_connection_kind *kind,
                                  struct event_base *base, struct bufferevent *bufev) {
   evcon->kind = kind;
-  evcon->base = base;
   evcon->bufev = bufev;
+  evcon->open = 1;
+  evcon->timer_ns = evcon->deadline_ns = STRATA_HTTP_NEVER;
+  if (base) strata_http_connection_set_base(evcon, base);
+}
+
+static void forget_events(struct evhttp_connection *evcon) {
+  if (!evcon->base) return;
+  event_del(&evcon->timer);
+  event_del(&evcon->resume);
+  event_debug_unassign(&evcon->timer);
+  event_debug_unassign(&evcon->resume);
+}
+
+void strata_http_connection_set_base(struct evhttp_connection *evcon, struct event_base *base) {
+  forget_events(evcon);
+  evcon->base = base;
+  evcon->resuming = 0;
+  evcon->timer_ns = STRATA_HTTP_NEVER;
   event_assign(&evcon->timer, base, -1, 0, on_timer, evcon);
   event_assign(&evcon->resume, base, -1, 0, on_resume, evcon);
-  evcon->timer_ns = evcon->deadline_ns = STRATA_HTTP_NEVER;
+}
+
+struct event_base *strata_http_connection_default_base(void) {
+  return event_current_base;
+}
+
+void strata_http_connection_listen(struct evhttp_connection *evcon) {
+  bufferevent_setcb(evcon->bufev, on_progress, on_progress, on_event, evcon);
 }
 
 int strata_http_connection_attach(struct evhttp_connection *evcon) {
   struct timeval write_tv = strata_ns_to_timeval(evcon->timeouts.write_ns);
-  bufferevent_setcb(evcon->bufev, on_progress, on_progress, on_event, evcon);
+  strata_http_connection_listen(evcon);
   return bufferevent_set_timeouts(evcon->bufev, NULL, &write_tv);
 }
 
@@ -132,10 +157,7 @@ void strata_http_connection_leave(struct evhttp_connection *evcon) {
 }
 
 void strata_http_connection_clear(struct evhttp_connection *evcon) {
-  event_del(&evcon->timer);
-  event_del(&evcon->resume);
-  event_debug_unassign(&evcon->timer);
-  event_debug_unassign(&evcon->resume);
+  forget_events(evcon);
   evcon->kind->clear(evcon);
   if (evcon->bufev) bufferevent_free(evcon->bufev);
   evcon->bufev = NULL;
@@ -147,7 +169,7 @@ void evhttp_connection_free(struct evhttp_connection *evcon) {
   if (evcon->dead) return;
   evcon->dead = 1;
   strata_http_connection_enter(evcon);
-  if (evcon->closecb) evcon->closecb(evcon, evcon->closecb_arg);
+  if (evcon->open && evcon->closecb) evcon->closecb(evcon, evcon->closecb_arg);
   strata_http_connection_clear(evcon);
   strata_http_connection_leave(evcon);
 }

@@ -27,6 +27,7 @@ struct strata_http_timeouts {
   int64_t read_ns;
   int64_t write_ns;
   int64_t head_ns;        /* Of a whole head; NEVER for none. */
+  int64_t connect_ns;     /* Clients. */
   uint32_t min_body_rate; /* Bytes a second; 0 for none. */
 };
 
@@ -56,15 +57,17 @@ struct strata_http_connection_kind {
 struct evhttp_connection {
   const struct strata_http_connection_kind *kind;
   struct event_base *base;
-  struct bufferevent *bufev; /* NULL once dead. */
+  struct bufferevent *bufev; /* NULL once dead; of a client NULL at times. */
   int depth;                 /* Calls of drive() and closecb on the stack. */
   unsigned dead : 1;
+  unsigned open : 1;        /* There is a connection with the peer, and its end to be told of. */
   unsigned eof : 1;         /* The peer has closed its side. */
   unsigned broken : 1;      /* Close as soon as possible: memory ran out in mid-message. */
   unsigned reading : 1;     /* EV_READ is enabled. */
   unsigned resuming : 1;    /* `resume` is active. */
   unsigned again : 1;       /* Something happened below drive(): look again. */
   unsigned linger_flag : 1; /* EVHTTP_CON_LINGERING_CLOSE */
+  unsigned reuse_addr_flag : 1; /* EVHTTP_CON_REUSE_CONNECTED_ADDR */
 
   void (*closecb)(struct evhttp_connection *, void *);
   void *closecb_arg;
@@ -83,12 +86,22 @@ struct evhttp_connection {
 
 /* ---- The beginning and the end ---- */
 
-/* Fills in a zeroed connection. `bufev`, without callbacks yet, is its own from then on. */
+/* Fills in a zeroed connection, which is open. `bufev`, without callbacks yet, is its own from then
+ * on. A client's may have no base yet, and no bufferevent. */
 void strata_http_connection_init(struct evhttp_connection *evcon,
                                  const struct strata_http_connection_kind *kind,
                                  struct event_base *base, struct bufferevent *bufev);
 
-/* Has the bufferevent's callbacks drive the connection, and gives it the write timeout. 0, or -1
+/* Gives a connection without base, or with nothing pending on it, another base. */
+void strata_http_connection_set_base(struct evhttp_connection *evcon, struct event_base *base);
+
+/* The base that event_init() made, or NULL. */
+struct event_base *strata_http_connection_default_base(void);
+
+/* Has the bufferevent's callbacks drive the connection. */
+void strata_http_connection_listen(struct evhttp_connection *evcon);
+
+/* As strata_http_connection_listen(), and gives the bufferevent the write timeout. 0, or -1
  * when out of memory. */
 int strata_http_connection_attach(struct evhttp_connection *evcon);
 

@@ -3,6 +3,7 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 
+#include "http/client_connection.h"
 #include "http/connection.h"
 #include "http/server.h"
 #include "http/transport.h"
@@ -10,6 +11,8 @@
 #include "util/memory.h"
 
 struct bufferevent *evhttp_connection_get_bufferevent(struct evhttp_connection *evcon) {
+  if (strata_http_connection_is_client(evcon))
+    return strata_http_client_bufferevent(strata_http_client_connection_of(evcon));
   return evcon->bufev;
 }
 
@@ -19,6 +22,12 @@ struct event_base *evhttp_connection_get_base(struct evhttp_connection *evcon) {
 
 void evhttp_connection_get_peer(struct evhttp_connection *evcon, char **address,
                                 ev_uint16_t *port) {
+  if (strata_http_connection_is_client(evcon)) {
+    struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
+    *address = con->address ? con->address : con->unix_path;
+    *port = con->port;
+    return;
+  }
   *address = evcon->peer;
   *port = evcon->peer_port;
 }
@@ -61,6 +70,14 @@ void evhttp_connection_set_timeout(struct evhttp_connection *evcon, int timeout_
 void evhttp_connection_set_timeout_tv(struct evhttp_connection *evcon, const struct timeval *tv) {
   evhttp_connection_set_read_timeout_tv(evcon, tv);
   evhttp_connection_set_write_timeout_tv(evcon, tv);
+  evhttp_connection_set_connect_timeout_tv(evcon, tv);
+}
+
+void evhttp_connection_set_connect_timeout_tv(struct evhttp_connection *evcon,
+                                              const struct timeval *tv) {
+  struct timeval usual = {STRATA_HTTP_CLIENT_CONNECT_TIMEOUT_S, 0};
+  int64_t ns = tv ? strata_timeval_to_ns(tv) : 0;
+  evcon->timeouts.connect_ns = ns > 0 ? ns : strata_timeval_to_ns(&usual);
 }
 
 void evhttp_connection_set_read_timeout_tv(struct evhttp_connection *evcon,
@@ -74,7 +91,8 @@ void evhttp_connection_set_write_timeout_tv(struct evhttp_connection *evcon,
   struct timeval write_tv;
   evcon->timeouts.write_ns = strata_http_timeout_ns(tv);
   write_tv = strata_ns_to_timeval(evcon->timeouts.write_ns);
-  bufferevent_set_timeouts(evcon->bufev, NULL, &write_tv);
+  /* Connecting has a timeout of its own; the bufferevent gets this one after that. */
+  if (evcon->open) bufferevent_set_timeouts(evcon->bufev, NULL, &write_tv);
 }
 
 int evhttp_connection_set_flags(struct evhttp_connection *evcon, int flags) {
@@ -82,5 +100,6 @@ int evhttp_connection_set_flags(struct evhttp_connection *evcon, int flags) {
       EVHTTP_CON_REUSE_CONNECTED_ADDR | EVHTTP_CON_READ_ON_WRITE_ERROR | EVHTTP_CON_LINGERING_CLOSE;
   if (flags & ~known) return 1;
   evcon->linger_flag = (flags & EVHTTP_CON_LINGERING_CLOSE) != 0;
+  evcon->reuse_addr_flag = (flags & EVHTTP_CON_REUSE_CONNECTED_ADDR) != 0;
   return 0;
 }

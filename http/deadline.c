@@ -19,10 +19,20 @@ static int64_t silence_deadline(const struct strata_http_server_connection *con,
   return has_output(con) ? STRATA_HTTP_NEVER : strata_ns_add(now, con->common.timeouts.read_ns);
 }
 
+/* How long the first byte of a request may be awaited. */
+static int64_t patience(const struct strata_http_server_connection *con) {
+  const int64_t usual = (int64_t)STRATA_HTTP_DEFAULT_FIRST_BYTE_S * STRATA_NS_PER_SECOND;
+  const struct strata_http_patience *set = &con->server->patience;
+  int64_t read_ns = con->common.timeouts.read_ns;
+  if (con->num_requests) return set->idle_ns ? set->idle_ns : read_ns;
+  return set->first_byte_ns ? set->first_byte_ns : earlier(usual, read_ns);
+}
+
 static int64_t head_deadline(struct strata_http_server_connection *con, int64_t now) {
   struct strata_http_request *request = con->request;
   int64_t silence = silence_deadline(con, now);
-  if (!request || !evhttp_head_parser_begun(&request->parser)) return silence;
+  if (!request || !evhttp_head_parser_begun(&request->parser))
+    return has_output(con) ? STRATA_HTTP_NEVER : strata_ns_add(now, patience(con));
   if (!request->head_deadline_ns)
     request->head_deadline_ns = strata_ns_add(now, con->common.timeouts.head_ns);
   return earlier(request->head_deadline_ns, silence);
@@ -40,6 +50,8 @@ static int64_t duration_at(uint64_t len, uint32_t bytes_per_second) {
 static int64_t body_deadline(struct strata_http_server_connection *con, int64_t now) {
   struct strata_http_request *request = con->request;
   int64_t silence = silence_deadline(con, now), allowed;
+  /* It is us who wait. */
+  if (strata_http_request_is_paused(request)) return STRATA_HTTP_NEVER;
   if (silence == STRATA_HTTP_NEVER || !con->common.timeouts.min_body_rate) return silence;
   if (!request->body_start_ns) request->body_start_ns = now;
   allowed = duration_at(request->pub.body_size, con->common.timeouts.min_body_rate);
@@ -48,8 +60,7 @@ static int64_t body_deadline(struct strata_http_server_connection *con, int64_t 
   return earlier(silence, allowed);
 }
 
-int64_t strata_http_server_deadline(struct evhttp_connection *evcon, int64_t now) {
-  struct strata_http_server_connection *con = strata_http_server_connection_of(evcon);
+static int64_t reading_deadline(struct strata_http_server_connection *con, int64_t now) {
   switch (con->state) {
     case STRATA_HTTP_HEAD:
       /* Nothing is read from a peer that has sent too much: it waits for us. */
@@ -63,4 +74,9 @@ int64_t strata_http_server_deadline(struct evhttp_connection *evcon, int64_t now
       break;
   }
   return STRATA_HTTP_NEVER;
+}
+
+int64_t strata_http_server_deadline(struct evhttp_connection *evcon, int64_t now) {
+  struct strata_http_server_connection *con = strata_http_server_connection_of(evcon);
+  return earlier(reading_deadline(con, now), strata_http_reply_progress_deadline(con, now));
 }

@@ -73,7 +73,7 @@ static void send_default(struct strata_http_request *request, struct strata_http
 void strata_http_reply_error(struct strata_http_request *request, int code, const char *reason,
                              const char *allow) {
   struct evbuffer *own = request->pub.output_buffer;
-  struct strata_http_reply reply = {code, reason, 0, 0, page_type, allow};
+  struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_WHOLE, page_type, allow};
   int nested = request->pub.flags & EVHTTP_REQ_DEFER_FREE;
   request->close_after = 1;
   strata_http_request_enter(request);

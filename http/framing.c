@@ -316,11 +316,12 @@ static int has_no_body(const struct evhttp_head_parser *parser, enum evhttp_resp
 
 static void set_response_body(const struct evhttp_head_parser *parser, const struct facts *facts,
                               enum evhttp_response_to to, struct evhttp_framing *out) {
-  if (has_no_body(parser, to)) return;
-  if (to == EVHTTP_RESPONSE_TO_CONNECT && parser->status_code < 300) {
+  /* Any 2xx, 204 too (RFC 9110 9.3.6). */
+  if (to == EVHTTP_RESPONSE_TO_CONNECT && parser->status_code / 100 == 2) {
     out->body = EVHTTP_BODY_TUNNEL;
     return;
   }
+  if (has_no_body(parser, to)) return;
   out->body = EVHTTP_BODY_UNTIL_CLOSE;
   set_body(facts, out);
   if (out->body == EVHTTP_BODY_UNTIL_CLOSE) out->keep_alive = 0;

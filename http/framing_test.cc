@@ -305,6 +305,7 @@ TEST(ResponseFraming, Bodies) {
       {"204 No Content\r\n", EVHTTP_RESPONSE_TO_OTHER, EVHTTP_BODY_NONE, true},
       {"304 Not Modified\r\n" + length, EVHTTP_RESPONSE_TO_OTHER, EVHTTP_BODY_NONE, true},
       {"200 OK\r\n" + length, EVHTTP_RESPONSE_TO_CONNECT, EVHTTP_BODY_TUNNEL, true},
+      {"204 No Content\r\n", EVHTTP_RESPONSE_TO_CONNECT, EVHTTP_BODY_TUNNEL, true},
       {"407 No\r\n" + length, EVHTTP_RESPONSE_TO_CONNECT, EVHTTP_BODY_LENGTH, true},
       {"200 OK\r\nConnection: close\r\n" + length, EVHTTP_RESPONSE_TO_OTHER, EVHTTP_BODY_LENGTH,
        false},

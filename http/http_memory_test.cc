@@ -161,9 +161,33 @@ void SendPiece(evhttp_request *req, const char *text) {
   evbuffer_free(piece);
 }
 
+int Provide(evhttp_request *, evbuffer *out, size_t, void *arg) {
+  int *left = static_cast<int *>(arg);
+  if (!out) {
+    delete left;
+    return 0;
+  }
+  if (evbuffer_add(out, "0123456789", 10) < 0) return EVHTTP_BODY_ABORT;
+  return --*left > 0 ? EVHTTP_BODY_MORE : EVHTTP_BODY_LAST;
+}
+
+// A body that is taken piece by piece, with a pause before each.
+int StartTaking(evhttp_request *req, void *) {
+  if (strcmp(evhttp_request_get_uri(req), "/upload") != 0) return 0;
+  evhttp_request_set_chunked_cb(req, [](evhttp_request *of, void *) {
+    evbuffer *body = evhttp_request_get_input_buffer(of);
+    evbuffer_drain(body, evbuffer_get_length(body));
+    evhttp_request_pause_body(of);
+    evhttp_request_resume_body(of);
+  });
+  return 0;
+}
+
 void Handle(evhttp_request *req, void *) {
   std::string path = evhttp_request_get_uri(req);
-  if (path == "/stream") {
+  if (path == "/provided" || path == "/counted") {
+    evhttp_send_reply_provided(req, 200, "OK", path == "/counted" ? 30 : -1, Provide, new int(3));
+  } else if (path == "/stream") {
     evhttp_send_reply_start(req, 200, "OK");
     SendPiece(req, "one");
     SendPiece(req, "two");
@@ -195,6 +219,13 @@ bool RunWithout(event_base *base, const std::string &request, long at, bool keep
   evhttp *vhost = http ? evhttp_new(base) : nullptr;
   evhttp_bound_socket *bound = nullptr;
   if (http) {
+    evhttp_set_newreqcb(
+        http,
+        [](evhttp_request *req, void *) {
+          evhttp_request_set_header_cb(req, StartTaking);
+          return 0;
+        },
+        nullptr);
     evhttp_set_gencb(http, Handle, nullptr);
     evhttp_set_cb(http, "/a", Handle, nullptr);
     evhttp_add_server_alias(http, "alias");
@@ -242,6 +273,10 @@ INSTANTIATE_TEST_SUITE_P(
     Requests, NoMemory,
     testing::Values("GET /a HTTP/1.1\r\nHost: a\r\nField: value\r\n\r\n",
                     "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "GET /provided HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "GET /counted HTTP/1.1\r\nHost: a\r\n\r\n",
+                    "POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    "3\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\nHost: v\r\n\r\n",
                     "GET /error HTTP/1.1\r\nHost: a\r\n\r\n",
                     "GET /fields HTTP/1.1\r\nHost: vhost\r\n\r\n",
                     "GET / HTTP/1.1\r\nHost: alias\r\n\r\n"

@@ -153,10 +153,12 @@ class Loop {
 // A raw connection to 127.0.0.1.
 class Client {
  public:
-  Client(Loop *loop, int port, int receive_buffer = 0) : loop_(loop) {
+  Client(Loop *loop, int port, int small_buffer = 0) : loop_(loop) {
     fd_ = socket(AF_INET, SOCK_STREAM, 0);
-    if (receive_buffer)
-      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+    if (small_buffer) {
+      setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &small_buffer, sizeof(small_buffer));
+      setsockopt(fd_, SOL_SOCKET, SO_SNDBUF, &small_buffer, sizeof(small_buffer));
+    }
     sockaddr_in address = {};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<uint16_t>(port));

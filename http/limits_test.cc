@@ -9,6 +9,7 @@ using http_testing::Client;
 using http_testing::GetRequest;
 using http_testing::LimitsTest;
 using http_testing::PostRequest;
+using http_testing::Reply;
 using http_testing::Response;
 
 TEST_F(LimitsTest, HeadSize) {
@@ -130,15 +131,20 @@ TEST_F(LimitsTest, LingeringEndsWithTime) {
 
 TEST_F(LimitsTest, ConnectionsAboveTheLimitAreRefused) {
   evhttp_set_max_connections(server_.http(), 2);
+  // Busy: idle ones would give way.
+  std::vector<evhttp_request *> held;
+  server_.On("/hold", [&](evhttp_request *req) { held.push_back(req); });
   Client one(&loop_, server_.port()), two(&loop_, server_.port());
-  EXPECT_EQ(one.Get(GetRequest("/")).status, 200);
-  EXPECT_EQ(two.Get(GetRequest("/")).status, 200);
+  one.Send(GetRequest("/hold"));
+  two.Send(GetRequest("/hold"));
+  ASSERT_TRUE(loop_.RunUntil([&] { return held.size() == 2; }));
   EXPECT_EQ(evhttp_get_connection_count(server_.http()), 2);
   EXPECT_EQ(AskOnce(GetRequest("/")).status, 503);
   one.Close();
   ASSERT_TRUE(loop_.RunUntil([&] { return evhttp_get_connection_count(server_.http()) == 1; }));
   Client three(&loop_, server_.port());
   EXPECT_EQ(three.Get(GetRequest("/")).status, 200);
+  for (evhttp_request *req : held) Reply(req, "x");
 }
 
 }  // namespace

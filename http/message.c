@@ -2,6 +2,8 @@
 
 #include <event2/buffer.h>
 
+#include "http/trailers.h"
+
 /* The first bytes of the input that lie together. */
 static struct evbuffer_iovec first_bytes(struct evbuffer *input) {
   struct evbuffer_iovec first = {NULL, 0};
@@ -42,7 +44,10 @@ void strata_http_message_begin_body(struct strata_http_request *request, uint64_
   request->discard_excess = discard ? 1 : 0;
   if (request->framing.body != EVHTTP_BODY_CHUNKED) return;
   if (!discard) limits.body_len = max_len;
-  evhttp_chunk_decoder_init(&request->chunks, NULL, &limits);
+  /* The head is taken care of: its fields' places serve for the trailer's. */
+  if (request->parser.fields && request->parser.limits.num_fields < limits.trailer.num_fields)
+    limits.trailer.num_fields = request->parser.limits.num_fields;
+  evhttp_chunk_decoder_init(&request->chunks, request->parser.fields, &limits);
 }
 
 /* Moves `len` bytes of the input, which has them, to the body. */
@@ -82,6 +87,9 @@ static int step_chunked(struct strata_http_request *request, struct evbuffer *in
     *first = first_bytes(input);
     return result;
   }
+  if (event.kind == EVHTTP_CHUNK_DONE && request->parser.fields &&
+      strata_http_trailers_take(&request->trailers, &request->chunks.trailer, event.data) < 0)
+    return -1;
   evbuffer_drain(input, used);
   if (event.kind != EVHTTP_CHUNK_MORE) return (int)event.error;
   if (used == first->iov_len) {

@@ -26,10 +26,12 @@ ev_uint32_t strata_http_method_parse(const char *name, size_t name_len,
   return ext_cmp ? method_ask(name, name_len, ext_cmp) : 0;
 }
 
-static const char *method_name(int bit, int (*ext_cmp)(struct evhttp_ext_method *)) {
-  struct evhttp_ext_method method = {NULL, 0, 0};
-  if (bit < NUM_METHODS) return method_names[bit];
-  method.type = 1u << bit;
+const char *strata_http_method_name(ev_uint32_t type, int (*ext_cmp)(struct evhttp_ext_method *)) {
+  struct evhttp_ext_method method = {NULL, type, 0};
+  int i;
+  for (i = 0; i < NUM_METHODS; i++) {
+    if (type == 1u << i) return method_names[i];
+  }
   return ext_cmp && ext_cmp(&method) == 0 ? method.method : NULL;
 }
 
@@ -38,7 +40,7 @@ void strata_http_methods_format(ev_uint32_t methods, int (*ext_cmp)(struct evhtt
   size_t len = 0;
   int bit;
   for (bit = 0; bit < 32; bit++) {
-    const char *name = methods & (1u << bit) ? method_name(bit, ext_cmp) : NULL;
+    const char *name = methods & (1u << bit) ? strata_http_method_name(1u << bit, ext_cmp) : NULL;
     size_t name_len = name ? strlen(name) : 0;
     if (!name || len + name_len + 3 > STRATA_HTTP_METHODS_LEN) continue;
     if (len) {

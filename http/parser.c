@@ -1,11 +1,11 @@
 #include "http/parser.h"
 
-#include <string.h>
-
+#include "http/parser_lines.h"
 #include "http/scan.h"
 
-/* One state a byte position that means something of its own; a transition never goes back but for
- * the loop over fields:
+/* Lines that are wholly in memory are read at once, by take_lines(). What it leaves is taken by
+ * steps, each from the byte on where the one before it ended. One state a byte position that means
+ * something of its own; a transition never goes back but for the loop over fields:
  *
  *   request   LEADING [LEADING_LF FIRST] METHOD TARGET VERSION LINE_CR LINE_LF
  *   response  RESPONSE_VERSION STATUS_SPACE STATUS REASON_SPACE REASON LINE_LF
@@ -36,13 +36,23 @@ enum state {
 
 typedef enum evhttp_parse_result result;
 
+/* Member by member: of clearing the whole, compilers make a string instruction that takes longer
+ * than a short head does. */
 static void init(struct evhttp_head_parser *parser, struct evhttp_head_field *fields,
                  const struct evhttp_head_limits *limits, enum state state) {
-  memset(parser, 0, sizeof(*parser));
+  static const struct evhttp_span none = {0, 0};
+  static const struct evhttp_head_field no_field = {0, 0, 0, 0};
+  parser->consumed = parser->num_fields = 0;
+  parser->method = parser->target = parser->reason = none;
+  parser->status_code = 0;
+  parser->version_major = parser->version_minor = parser->sent_minor = 0;
+  parser->state = (uint8_t)state;
+  parser->index = 0;
+  parser->scan_off = 0;
+  parser->line_end_max = limits->line_len;
+  parser->field = no_field;
   parser->fields = fields;
   parser->limits = *limits;
-  parser->line_end_max = limits->line_len;
-  parser->state = (uint8_t)state;
   parser->error = EVHTTP_PARSE_PARTIAL;
 }
 
@@ -150,8 +160,9 @@ static result step_status(struct evhttp_head_parser *parser, char byte) {
     return misfit(byte, EVHTTP_PARSE_BAD_STATUS);
   }
   parser->status_code = (uint16_t)(parser->status_code * 10 + (byte - '0'));
-  ++parser->index;
-  return go(parser, parser->index < 3 ? STATUS : REASON_SPACE);
+  if (++parser->index < 3) return go(parser, STATUS);
+  parser->index = 0;
+  return go(parser, REASON_SPACE);
 }
 
 /* Servers are known to leave out the space when there is no reason phrase: nothing can be
@@ -302,12 +313,27 @@ static uint32_t start_line_max(const struct evhttp_head_parser *parser) {
   return parser->line_end_max < head_len ? parser->line_end_max : head_len;
 }
 
+static uint32_t least(size_t len, uint32_t max) {
+  return len < max ? (uint32_t)len : max;
+}
+
+/* Whole lines from the start of one on. Returns PARTIAL in front of what it leaves to the steps. */
+static result take_lines(struct evhttp_head_parser *parser, const char *data, size_t len,
+                         enum strata_http_lines_from from) {
+  uint32_t end = least(len, parser->limits.head_len), start = parser->scan_off;
+  int is_done;
+  if (end - start < 2) return EVHTTP_PARSE_PARTIAL;
+  is_done = strata_http_lines_current()->take(parser, data, end, from);
+  if (parser->scan_off != start) parser->state = is_done ? END_LF : FIELD_START;
+  return is_done ? EVHTTP_PARSE_DONE : EVHTTP_PARSE_PARTIAL;
+}
+
 /* Scanning stops at the limit even if more bytes are there, so that the outcome does not depend
  * on how many there are. */
-static result parse_start_line(struct evhttp_head_parser *parser, const char *data, size_t len) {
+static result step_through_start_line(struct evhttp_head_parser *parser, const char *data,
+                                      size_t len) {
   while (parser->state < FIELD_START) {
-    uint32_t max = start_line_max(parser);
-    uint32_t end = len < max ? (uint32_t)len : max;
+    uint32_t max = start_line_max(parser), end = least(len, max);
     result outcome;
     if (parser->scan_off >= max) return line_too_long(parser);
     if (parser->scan_off >= end) return EVHTTP_PARSE_PARTIAL;
@@ -317,11 +343,25 @@ static result parse_start_line(struct evhttp_head_parser *parser, const char *da
   return EVHTTP_PARSE_PARTIAL;
 }
 
+static result parse_start_line(struct evhttp_head_parser *parser, const char *data, size_t len) {
+  result outcome = EVHTTP_PARSE_PARTIAL;
+  if (parser->scan_off == 0) {
+    outcome = take_lines(
+        parser, data, len,
+        parser->state == LEADING ? STRATA_HTTP_FROM_REQUEST_LINE : STRATA_HTTP_FROM_STATUS_LINE);
+  }
+  return outcome == EVHTTP_PARSE_PARTIAL ? step_through_start_line(parser, data, len) : outcome;
+}
+
 static result parse_fields(struct evhttp_head_parser *parser, const char *data, size_t len) {
-  uint32_t max = parser->limits.head_len;
-  uint32_t end = len < max ? (uint32_t)len : max;
+  uint32_t max = parser->limits.head_len, end = least(len, max);
   while (parser->scan_off < end) {
-    result outcome = step_fields(parser, data, end);
+    result outcome = EVHTTP_PARSE_PARTIAL;
+    if (parser->state == FIELD_START) {
+      outcome = take_lines(parser, data, len, STRATA_HTTP_FROM_FIELDS);
+      if (outcome == EVHTTP_PARSE_PARTIAL && parser->scan_off >= end) break;
+    }
+    if (outcome == EVHTTP_PARSE_PARTIAL) outcome = step_fields(parser, data, end);
     if (outcome != EVHTTP_PARSE_PARTIAL) return outcome;
   }
   return parser->scan_off >= max ? EVHTTP_PARSE_HEAD_TOO_LARGE : EVHTTP_PARSE_PARTIAL;

@@ -12,10 +12,12 @@ extern "C" {
 
 /* The head of an HTTP/1 message: start line and fields (RFC 9112 2 to 5).
  *
- * The parser does no I/O, allocates nothing and looks at each byte once. The caller keeps the
- * bytes of the message contiguous from its first byte on and calls evhttp_head_parse() again
- * whenever there are more; between calls the bytes may move, since everything found is kept as
- * offsets from the first byte. How the input is cut up never changes the outcome.
+ * The parser does no I/O, allocates nothing and never starts over: a line that is wholly there is
+ * read at once, with vector instructions where the machine has them (http/parser_lines.h), one that
+ * is cut off is gone on with where it stopped. The caller keeps the bytes of the message contiguous
+ * from its first byte on and calls evhttp_head_parse() again whenever there are more; between calls
+ * the bytes may move, since everything found is kept as offsets from the first byte. How the input
+ * is cut up never changes the outcome.
  *
  *   struct evhttp_head_field fields[100];
  *   struct evhttp_head_limits limits = {8192, 65536, 100};

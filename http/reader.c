@@ -72,7 +72,7 @@ static int call_chunk_cb(struct strata_http_server_connection *con) {
   if (!request->pub.chunk_cb || evbuffer_get_length(body) == 0) return 1;
   strata_http_request_enter(request);
   request->pub.chunk_cb(&request->pub, request->pub.cb_arg);
-  evbuffer_drain(body, evbuffer_get_length(body));
+  if (!request->paused) evbuffer_drain(body, evbuffer_get_length(body));
   strata_http_request_leave(request, strata_http_server_connection_pool(con));
   return may_go_on(con, 0);
 }
@@ -106,23 +106,40 @@ static enum evhttp_parse_result judge_head(struct strata_http_server_connection 
                                            const char *data) {
   struct strata_http_request *request = con->request;
   const struct evhttp_head_parser *parser = &request->parser;
-  enum evhttp_parse_result result;
   request->pub.type = (enum evhttp_cmd_type)strata_http_method_parse(
       data + parser->method.off, parser->method.len, con->server->ext_method_cmp);
   request->pub.major = (char)parser->version_major;
   request->pub.minor = (char)parser->version_minor;
-  result = evhttp_request_framing(parser, data, &request->framing);
-  if (result != EVHTTP_PARSE_DONE || request->framing.content_length <= con->common.limits.body_len)
-    return result;
+  return evhttp_request_framing(parser, data, &request->framing);
+}
+
+/* Refuses a body that is announced to be too large, or has it thrown away. */
+static int allows_body(struct strata_http_server_connection *con) {
+  struct strata_http_request *request = con->request;
+  if (request->framing.content_length <= con->common.limits.body_len) return 1;
   /* Nothing is to be read from a client that asks before it sends. */
-  if (!con->common.linger_flag || request->framing.expect_continue)
-    return EVHTTP_PARSE_BODY_TOO_LARGE;
-  request->discard_body = 1;
-  return EVHTTP_PARSE_DONE;
+  if (con->common.linger_flag && !request->framing.expect_continue) {
+    request->discard_body = 1;
+    return 1;
+  }
+  refuse_result(con, EVHTTP_PARSE_BODY_TOO_LARGE);
+  return 0;
 }
 
 static int has_body(const struct strata_http_request *request) {
   return request->framing.body == EVHTTP_BODY_CHUNKED || request->framing.content_length > 0;
+}
+
+/* Has a client that waits for it send the body (RFC 9110 10.1.1), unless it has sent some already,
+ * or is being answered already. */
+static void ask_for_body(struct strata_http_server_connection *con) {
+  struct strata_http_request *request = con->request;
+  if (!request->owes_continue || request->paused) return;
+  request->owes_continue = 0;
+  if (!request->started && evbuffer_get_length(input_of(con)) == 0 &&
+      evbuffer_add(strata_http_connection_output(&con->common), "HTTP/1.1 100 Continue\r\n\r\n",
+                   25) < 0)
+    con->common.broken = 1;
 }
 
 static void begin_body(struct strata_http_server_connection *con) {
@@ -130,11 +147,8 @@ static void begin_body(struct strata_http_server_connection *con) {
   /* With the flag, what is too much is noticed while it is thrown away. */
   strata_http_message_begin_body(con->request, con->common.limits.body_len,
                                  con->common.linger_flag);
-  /* A client that has sent some of the body is not waiting (RFC 9110 10.1.1). */
-  if (con->request->framing.expect_continue && evbuffer_get_length(input_of(con)) == 0 &&
-      evbuffer_add(strata_http_connection_output(&con->common), "HTTP/1.1 100 Continue\r\n\r\n",
-                   25) < 0)
-    con->common.broken = 1;
+  con->request->owes_continue = con->request->framing.expect_continue;
+  ask_for_body(con);
 }
 
 static void hand_out(struct strata_http_server_connection *con) {
@@ -143,7 +157,11 @@ static void hand_out(struct strata_http_server_connection *con) {
     return;
   }
   con->state = STRATA_HTTP_HANDLER;
-  strata_http_dispatch(con);
+  con->request->paused = 0;
+  if (con->request->provided)
+    con->request->dispatched = 1; /* Being answered already. */
+  else
+    strata_http_dispatch(con);
 }
 
 static void mark_proxy(struct strata_http_server_connection *con) {
@@ -160,10 +178,11 @@ static int accept_head(struct strata_http_server_connection *con, const char *da
     return 0;
   }
   evbuffer_drain(input_of(con), request->parser.consumed);
+  con->num_requests++;
   if (request->framing.body != EVHTTP_BODY_CHUNKED)
     request->pub.ntoread = (ev_int64_t)request->framing.content_length;
   mark_proxy(con);
-  if (!strata_http_dispatch_allows(con) || !call_header_cb(con)) return 1;
+  if (!strata_http_dispatch_allows(con) || !call_header_cb(con) || !allows_body(con)) return 1;
   if (has_body(request))
     begin_body(con);
   else
@@ -189,18 +208,27 @@ static int read_head(struct strata_http_server_connection *con) {
 
 /* ---- The body ---- */
 
-static int read_body(struct strata_http_server_connection *con) {
+/* Moves more of the body to the request. 0 when that failed, and the request with it. */
+static int take_body(struct strata_http_server_connection *con) {
   int result = strata_http_message_read_body(con->request, input_of(con));
   if (result < 0) {
     con->common.broken = 1;
-    return 1;
+    return 0;
   }
   if (evhttp_parse_is_error((enum evhttp_parse_result)result)) {
     refuse_result(con, (enum evhttp_parse_result)result);
-    return 1;
+    return 0;
   }
+  if (result == EVHTTP_PARSE_DONE) con->request->body_complete = 1;
+  return 1;
+}
+
+static int read_body(struct strata_http_server_connection *con) {
+  con->request->resumed = 0;
+  ask_for_body(con);
+  if (!con->request->body_complete && !take_body(con)) return 1;
   if (!call_chunk_cb(con)) return 1;
-  if (result == EVHTTP_PARSE_PARTIAL) return 0;
+  if (con->request->paused || !con->request->body_complete) return 0;
   hand_out(con);
   return 1;
 }

@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "http/chunk_writer.h"
 #include "http/server.h"
 #include "http/server_connection.h"
 #include "util/log.h"
@@ -47,7 +48,8 @@ static struct evbuffer *whole_body(struct strata_http_request *request, struct e
 static int send_whole(struct strata_http_request *request, int code, const char *reason,
                       struct evbuffer *databuf) {
   struct evbuffer *body = whole_body(request, databuf);
-  struct strata_http_reply reply = {code, reason, 0, 0, default_type(request), NULL};
+  struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_WHOLE, default_type(request),
+                                    NULL};
   if (databuf && !body) return -1;
   if (body) reply.body_len = evbuffer_get_length(body);
   if (strata_http_reply_head(request, &reply, NULL, 0) < 0) return -1;
@@ -73,29 +75,11 @@ void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,
 
 void evhttp_send_reply_start(struct evhttp_request *req, int code, const char *reason) {
   struct strata_http_request *request = strata_http_request_of(req);
-  struct strata_http_reply reply = {code, reason, 0, 1, NULL, NULL};
+  struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_STREAMED, NULL, NULL};
   if (!req->evcon) return;
   strata_assert(!req->userdone && !request->started);
   reply.content_type = default_type(request);
   if (strata_http_reply_head(request, &reply, NULL, 0) < 0) strata_http_reply_break(request);
-}
-
-/* Writes the size line of a chunk (RFC 9112 7.1). */
-static int add_chunk_size(struct evbuffer *output, size_t len) {
-  char line[sizeof(len) * 2 + 2], *at = line + sizeof(line);
-  *--at = '\n';
-  *--at = '\r';
-  do {
-    *--at = "0123456789abcdef"[len % 16];
-    len /= 16;
-  } while (len);
-  return evbuffer_add(output, at, (size_t)(line + sizeof(line) - at));
-}
-
-static int add_chunk(struct evbuffer *output, struct evbuffer *piece) {
-  if (add_chunk_size(output, evbuffer_get_length(piece)) < 0) return -1;
-  if (evbuffer_add_buffer(output, piece) < 0) return -1;
-  return evbuffer_add(output, "\r\n", 2);
 }
 
 /* More than the Content-Length promised would be taken for the next reply. */
@@ -114,7 +98,7 @@ static int add_promised(struct strata_http_request *request, struct evbuffer *pi
 static int add_piece(struct strata_http_request *request, struct evbuffer *piece) {
   if (evbuffer_get_length(piece) == 0) return 0;
   if (!strata_http_reply_has_body(request, request->pub.response_code)) return empty_buffer(piece);
-  if (request->pub.chunked) return add_chunk(output_of(request), piece);
+  if (request->pub.chunked) return strata_http_chunk_write(output_of(request), piece);
   if (request->has_length) return add_promised(request, piece);
   return evbuffer_add_buffer(output_of(request), piece);
 }
@@ -127,7 +111,7 @@ void evhttp_send_reply_chunk_with_cb(struct evhttp_request *req, struct evbuffer
     empty_buffer(databuf);
     return;
   }
-  strata_assert(request->started && !req->userdone);
+  strata_assert(request->started && !request->provided && !req->userdone);
   con = strata_http_server_connection_of(req->evcon);
   con->written_cb = cb;
   con->written_cb_arg = arg;
@@ -146,11 +130,50 @@ void evhttp_send_reply_end(struct evhttp_request *req) {
     strata_http_reply_drop(request);
     return;
   }
-  strata_assert(request->started && !req->userdone);
+  strata_assert(request->started && !request->provided && !req->userdone);
   strata_http_server_connection_of(req->evcon)->written_cb = NULL;
-  if (req->chunked && evbuffer_add(output_of(request), "0\r\n\r\n", 5) < 0)
+  if (req->chunked && strata_http_chunk_write_last(output_of(request)) < 0)
     strata_http_reply_break(request);
   /* Fewer bytes than promised: only the end of the connection can tell. */
   if (request->has_length && request->body_left) request->close_after = 1;
   strata_http_reply_complete(request);
+}
+
+/* ---- Provided replies ---- */
+
+static void provider_start(struct strata_http_request *request, int code) {
+  if (!strata_http_reply_has_body(request, code))
+    strata_http_body_provider_start(request, STRATA_HTTP_BY_LENGTH, 0);
+  else if (request->pub.chunked)
+    strata_http_body_provider_start(request, STRATA_HTTP_BY_CHUNKS, 0);
+  else if (request->has_length)
+    strata_http_body_provider_start(request, STRATA_HTTP_BY_LENGTH, request->body_left);
+  else
+    strata_http_body_provider_start(request, STRATA_HTTP_BY_CLOSE, 0);
+}
+
+void evhttp_send_reply_provided(struct evhttp_request *req, int code, const char *reason,
+                                ev_int64_t len, evhttp_body_cb cb, void *arg) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_STREAMED, NULL, NULL};
+  strata_http_body_provider_set(request, len, cb, arg);
+  if (!req->evcon) {
+    strata_http_body_provider_end(request);
+    strata_http_reply_drop(request);
+    return;
+  }
+  strata_assert(!req->userdone && !request->started);
+  request->provided = 1;
+  reply.content_type = default_type(request);
+  if (len >= 0) {
+    reply.kind = STRATA_HTTP_REPLY_COUNTED;
+    reply.body_len = (uint64_t)len;
+  }
+  if (strata_http_reply_head(request, &reply, NULL, 0) < 0) {
+    strata_http_reply_break(request);
+    return;
+  }
+  provider_start(request, code);
+  bufferevent_setwatermark(req->evcon->bufev, EV_WRITE, STRATA_HTTP_PROVIDED_LOW, 0);
+  strata_http_connection_resume(req->evcon);
 }

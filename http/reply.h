@@ -2,15 +2,22 @@
 #define STRATA_HTTP_REPLY_H_
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/request.h"
+
+enum strata_http_reply_kind {
+  STRATA_HTTP_REPLY_WHOLE,    /* The body follows at once. */
+  STRATA_HTTP_REPLY_STREAMED, /* The body follows in pieces, its length unknown. */
+  STRATA_HTTP_REPLY_COUNTED,  /* In pieces, body_len bytes in all. */
+};
 
 /* What goes into the head of a reply besides the request's output headers. */
 struct strata_http_reply {
   int code;
-  const char *reason;       /* NULL for the usual phrase. */
-  size_t body_len;          /* Of a whole reply. */
-  int streamed;             /* The body follows in pieces; body_len is not used. */
+  const char *reason; /* NULL for the usual phrase. */
+  uint64_t body_len;  /* Of a whole or counted one. */
+  enum strata_http_reply_kind kind;
   const char *content_type; /* When the output headers have none; NULL for none. */
   const char *allow;        /* Value of an Allow field, or NULL. */
 };

@@ -104,15 +104,23 @@ static void delimit_bodiless(struct head *head) {
   if (reply->code == 204) return;
   if (parse_length(head->content_length, &head->length)) {
     head->delimiter = DELIMIT_LENGTH;
-  } else if (reply->code != 304 && !reply->streamed && reply->body_len) {
+  } else if (reply->code != 304 && reply->kind != STRATA_HTTP_REPLY_STREAMED && reply->body_len) {
     head->length = reply->body_len;
     head->delimiter = DELIMIT_LENGTH;
   }
 }
 
+/* What the user says to be the length of the body that follows in pieces. */
+static int known_length(struct head *head) {
+  if (head->reply->kind != STRATA_HTTP_REPLY_COUNTED)
+    return parse_length(head->content_length, &head->length);
+  head->length = head->reply->body_len;
+  return 1;
+}
+
 static void delimit_streamed(struct head *head) {
   struct strata_http_request *request = head->request;
-  if (parse_length(head->content_length, &head->length)) {
+  if (known_length(head)) {
     head->delimiter = DELIMIT_LENGTH;
     request->has_length = 1;
     request->body_left = head->length;
@@ -148,7 +156,7 @@ static void head_delimit(struct head *head) {
   if (leaves_http(head)) return;
   if (!strata_http_reply_has_body(head->request, head->reply->code))
     delimit_bodiless(head);
-  else if (head->reply->streamed)
+  else if (head->reply->kind != STRATA_HTTP_REPLY_WHOLE)
     delimit_streamed(head);
   else
     delimit_whole(head);
@@ -156,9 +164,11 @@ static void head_delimit(struct head *head) {
 
 static void head_persist(struct head *head) {
   struct strata_http_request *request = head->request;
+  const struct strata_http_server_connection *con =
+      strata_http_server_connection_of(request->pub.evcon);
   /* A reply that overtakes the request's body leaves no way to find the next request. */
-  if (strata_http_server_connection_of(request->pub.evcon)->state != STRATA_HTTP_HANDLER ||
-      !request->framing.keep_alive)
+  if (con->state != STRATA_HTTP_HANDLER || !request->framing.keep_alive ||
+      con->num_requests >= con->server->patience.max_requests)
     request->close_after = 1;
   if (leaves_http(head)) {
     request->close_after = 1;

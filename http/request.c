@@ -9,6 +9,7 @@
 #include "http/headers.h"
 #include "http/server.h"
 #include "http/uri.h"
+#include "loop/base_clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -46,6 +47,9 @@ static void request_reset(struct strata_http_request *request) {
   request->head_deadline_ns = request->body_start_ns = 0;
   request->discard_excess = request->discard_body = request->dispatched = request->started =
       request->close_after = 0;
+  request->provided = request->paused = request->resumed = request->body_complete =
+      request->owes_continue = 0;
+  request->pause_start_ns = 0;
   request->completing = request->has_length = request->reason_is_own = 0;
   request->body_left = 0;
 }
@@ -55,10 +59,13 @@ static void request_empty(struct strata_http_request *request) {
   struct evhttp_request *pub = &request->pub;
   evhttp_clear_headers(&request->input_headers);
   evhttp_clear_headers(&request->output_headers);
+  evhttp_clear_headers(&request->trailers);
   if (pub->uri_elems) evhttp_uri_free(pub->uri_elems);
   pub->uri_elems = NULL;
   if (request->reason_is_own) strata_free(pub->response_code_line);
   request->reason_is_own = 0;
+  if (request->uri_is_own) strata_free(pub->uri);
+  request->uri_is_own = 0;
 }
 
 static void request_destroy(struct strata_http_request *request) {
@@ -76,6 +83,7 @@ struct strata_http_request *strata_http_request_make(uint32_t num_fields) {
   request->num_fields = num_fields;
   EV_TAILQ_INIT(&request->input_headers);
   EV_TAILQ_INIT(&request->output_headers);
+  EV_TAILQ_INIT(&request->trailers);
   request->pub.input_headers = &request->input_headers;
   request->pub.output_headers = &request->output_headers;
   request->pub.input_buffer = evbuffer_new();
@@ -87,7 +95,7 @@ struct strata_http_request *strata_http_request_make(uint32_t num_fields) {
 }
 
 struct evhttp_request *evhttp_request_new(void (*cb)(struct evhttp_request *, void *), void *arg) {
-  struct strata_http_request *request = strata_http_request_make(0);
+  struct strata_http_request *request = strata_http_request_make(STRATA_HTTP_DEFAULT_FIELDS);
   if (!request) return NULL;
   request->pub.kind = EVHTTP_RESPONSE;
   request->pub.cb = cb;
@@ -142,6 +150,7 @@ void strata_http_request_pool_clear(struct strata_http_request_pool *pool) {
 
 void strata_http_request_release(struct strata_http_request *request, struct evhttp *http) {
   request->pub.evcon = NULL;
+  strata_http_body_provider_end(request);
   if ((request->pub.flags & (EVHTTP_USER_OWNED | EVHTTP_REQ_NEEDS_FREE)) == EVHTTP_USER_OWNED)
     return;
   if (request->pub.flags & EVHTTP_REQ_DEFER_FREE) {
@@ -178,14 +187,17 @@ void evhttp_request_free(struct evhttp_request *req) {
 
 /* ---- Filling in ---- */
 
-static size_t fill_len(const struct strata_http_request *request) {
-  const struct evhttp_head_parser *parser = &request->parser;
+static size_t fields_len(const struct strata_http_request *request) {
   size_t len = 0;
   uint32_t i;
-  for (i = 0; i < parser->num_fields; i++)
+  for (i = 0; i < request->parser.num_fields; i++)
     len += strata_http_headers_place_len(request->fields[i].name_len, request->fields[i].value_len);
-  len += parser->target.len + 1 + request->framing.host.len + 1;
-  return len + strlen(request->pub.evcon->peer) + 1;
+  return len;
+}
+
+static size_t fill_len(const struct strata_http_request *request) {
+  return fields_len(request) + request->parser.target.len + 1 + request->framing.host.len + 1 +
+         strlen(request->pub.evcon->peer) + 1;
 }
 
 static int block_reserve(struct strata_http_request *request, size_t len) {
@@ -221,19 +233,34 @@ static void fill_path(struct strata_http_request *request) {
   }
 }
 
-int strata_http_request_fill(struct strata_http_request *request, const char *data) {
-  const struct evhttp_head_parser *parser = &request->parser;
-  struct evhttp_request *pub = &request->pub;
-  char *at;
+static char *put_fields(struct strata_http_request *request, char *at, const char *data) {
   uint32_t i;
-  if (block_reserve(request, fill_len(request)) < 0) return -1;
-  at = request->block;
-  for (i = 0; i < parser->num_fields; i++) {
+  for (i = 0; i < request->parser.num_fields; i++) {
     const struct evhttp_head_field *field = &request->fields[i];
     strata_http_headers_place(&request->input_headers, at, data + field->name_off, field->name_len,
                               data + field->value_off, field->value_len);
     at += strata_http_headers_place_len(field->name_len, field->value_len);
   }
+  return at;
+}
+
+int strata_http_request_fill_response(struct strata_http_request *request, const char *data) {
+  const struct evhttp_head_parser *parser = &request->parser;
+  char *at;
+  evhttp_clear_headers(&request->input_headers);
+  if (block_reserve(request, fields_len(request) + parser->reason.len + 1) < 0) return -1;
+  at = put_fields(request, request->block, data);
+  request->pub.response_code_line = put_string(&at, data + parser->reason.off, parser->reason.len);
+  request->pub.headers_size = parser->consumed;
+  return 0;
+}
+
+int strata_http_request_fill(struct strata_http_request *request, const char *data) {
+  const struct evhttp_head_parser *parser = &request->parser;
+  struct evhttp_request *pub = &request->pub;
+  char *at;
+  if (block_reserve(request, fill_len(request)) < 0) return -1;
+  at = put_fields(request, request->block, data);
   pub->uri = put_string(&at, data + parser->target.off, parser->target.len);
   if (request->framing.has_host)
     pub->host_cache = put_string(&at, data + request->framing.host.off, request->framing.host.len);
@@ -286,6 +313,10 @@ struct evkeyvalq *evhttp_request_get_input_headers(struct evhttp_request *req) {
   return req->input_headers;
 }
 
+struct evkeyvalq *evhttp_request_get_trailers(struct evhttp_request *req) {
+  return &strata_http_request_of(req)->trailers;
+}
+
 struct evkeyvalq *evhttp_request_get_output_headers(struct evhttp_request *req) {
   return req->output_headers;
 }
@@ -300,6 +331,31 @@ struct evbuffer *evhttp_request_get_output_buffer(struct evhttp_request *req) {
 
 const char *evhttp_request_get_host(struct evhttp_request *req) {
   return req->host_cache;
+}
+
+void evhttp_request_set_body_provider(struct evhttp_request *req, ev_int64_t len, evhttp_body_cb cb,
+                                      void *arg) {
+  strata_http_body_provider_set(strata_http_request_of(req), len, cb, arg);
+}
+
+void evhttp_request_pause_body(struct evhttp_request *req) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  if (!req->evcon || request->paused || request->dispatched) return;
+  request->paused = 1;
+  request->resumed = 0;
+  request->pause_start_ns = event_base_loop_time_ns(req->evcon->base);
+  strata_http_connection_resume(req->evcon);
+}
+
+void evhttp_request_resume_body(struct evhttp_request *req) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  if (!req->evcon || !request->paused) return;
+  request->paused = 0;
+  request->resumed = 1;
+  /* The peer is not to blame for the time in between. */
+  if (request->body_start_ns)
+    request->body_start_ns += event_base_loop_time_ns(req->evcon->base) - request->pause_start_ns;
+  strata_http_connection_resume(req->evcon);
 }
 
 void evhttp_request_set_chunked_cb(struct evhttp_request *req,

@@ -7,6 +7,7 @@
 #include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 
+#include "http/body_provider.h"
 #include "http/chunked.h"
 #include "http/framing.h"
 #include "http/parser.h"
@@ -26,6 +27,7 @@ struct strata_http_request {
   struct evhttp_request pub;
   struct evkeyvalq input_headers;
   struct evkeyvalq output_headers;
+  struct evkeyvalq trailers; /* Each allocated on its own: they are rare. */
   struct strata_http_request *next_in_pool;
 
   /* What the block holds is written once, by strata_http_request_fill(). */
@@ -44,14 +46,27 @@ struct strata_http_request {
   unsigned discard_excess : 1; /* A body longer than that: read on, keep nothing, refuse then. */
   unsigned discard_body : 1;   /* It is. */
   unsigned dispatched : 1;     /* The user's callback has been called. */
+  unsigned paused : 1;         /* The user wants no more of the body now. */
+  unsigned resumed : 1;        /* He wants more again: present what is left. */
+  unsigned body_complete : 1;  /* All of it is in the input buffer, or was presented. */
+  unsigned owes_continue : 1;  /* The peer waits to be asked for the body. */
+  int64_t pause_start_ns;      /* While paused. */
 
   /* Replying. */
   unsigned started : 1;       /* A reply head has been written. */
+  unsigned provided : 1;      /* The reply's body comes from the provider. */
   unsigned close_after : 1;   /* The connection ends with this reply. */
   unsigned completing : 1;    /* In its connection's list of those to be reported as written. */
   unsigned has_length : 1;    /* body_left is meant. */
   unsigned reason_is_own : 1; /* response_code_line is allocated. */
   uint64_t body_left;         /* Bytes that the Content-Length sent still promises. */
+  struct strata_http_body_provider provider;
+
+  /* A client's. */
+  unsigned uri_is_own : 1;    /* pub.uri is allocated. */
+  unsigned wants_upgrade : 1; /* It asks for another protocol. */
+  unsigned has_sent_body : 1; /* Some of its body is gone. */
+  unsigned resent : 1;        /* It has been sent a second time. */
 
   uint32_t num_fields; /* Room in `fields`. */
   struct evhttp_head_field fields[];
@@ -70,6 +85,15 @@ struct strata_http_request *strata_http_request_acquire(struct evhttp *http);
 /* Fills in target, host, path, fields and the peer from a complete head whose framing is known.
  * `data` is the head's first byte. Returns 0, or -1 when out of memory. */
 int strata_http_request_fill(struct strata_http_request *request, const char *data);
+
+/* Fills in the fields and the reason of a response's complete head that begins at `data`. Returns 0,
+ * or -1 when out of memory. */
+int strata_http_request_fill_response(struct strata_http_request *request, const char *data);
+
+/* Whether the user has paused the body, so that no more of it is to be taken from the input. */
+static inline int strata_http_request_is_paused(const struct strata_http_request *request) {
+  return request->paused;
+}
 
 /* Ends the connection's use of a request: it is left to its owner, or goes back to the pool of
  * `http` (which may be NULL), or is freed when the callback it is used in returns. */

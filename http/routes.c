@@ -19,12 +19,18 @@ static uint32_t hash_bytes(const char *bytes, size_t len) {
   return hash;
 }
 
+/* Takes one byte of a path, which has `len`; most are not encoded. */
+static inline size_t take_byte(const char *path, size_t len, char *out_byte) {
+  *out_byte = *path;
+  return *path == '%' ? strata_http_decode_byte(path, len, out_byte) : 1;
+}
+
 static uint32_t hash_encoded(const char *path, size_t path_len) {
   const char *end = path + path_len;
   uint32_t hash = HASH_SEED;
   while (path < end) {
     char byte;
-    path += strata_http_decode_byte(path, (size_t)(end - path), &byte);
+    path += take_byte(path, (size_t)(end - path), &byte);
     hash = hash_byte(hash, (unsigned char)byte);
   }
   return hash;
@@ -36,7 +42,7 @@ static int equals_encoded(const struct strata_http_route *route, const char *pat
   size_t i;
   for (i = 0; i < route->path_len && path < end; i++) {
     char byte;
-    path += strata_http_decode_byte(path, (size_t)(end - path), &byte);
+    path += take_byte(path, (size_t)(end - path), &byte);
     if (route->path[i] != byte) return 0;
   }
   return i == route->path_len && path == end;

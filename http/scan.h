@@ -8,8 +8,8 @@
 extern "C" {
 #endif
 
-/* Classes of bytes and runs of them: the inner loops of the HTTP parser, apart from it so that
- * vectorised ones can take their place. */
+/* Classes of bytes and runs of them, portably. Whole lines of a head have faster loops of their
+ * own: http/parser_lines.h. */
 
 enum {
   STRATA_HTTP_TOKEN = 0x01,    /* tchar, RFC 9110 5.6.2 */

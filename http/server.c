@@ -23,6 +23,8 @@ static void server_defaults(struct evhttp *http) {
   http->limits.body_len = STRATA_HTTP_DEFAULT_BODY_LEN;
   http->max_connections = STRATA_HTTP_DEFAULT_CONNECTIONS;
   http->timeouts.min_body_rate = STRATA_HTTP_DEFAULT_MIN_BODY_RATE;
+  http->patience.min_reply_rate = STRATA_HTTP_DEFAULT_MIN_REPLY_RATE;
+  http->patience.max_requests = STRATA_HTTP_DEFAULT_MAX_REQUESTS;
   http->allowed_methods =
       EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE;
   http->default_content_type = default_type;
@@ -54,6 +56,7 @@ struct evhttp *evhttp_new(struct event_base *base) {
   EV_TAILQ_INIT(&http->aliases);
   EV_TAILQ_INIT(&http->sockets);
   EV_TAILQ_INIT(&http->connections);
+  EV_TAILQ_INIT(&http->waiting);
   EV_TAILQ_INIT(&http->upgraded);
   server_defaults(http);
   return http;
@@ -187,9 +190,36 @@ void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv
   http->timeouts.head_ns = ns ? ns : INT64_MAX;
 }
 
+/* NULL: the default, as 0; zero: none. */
+static int64_t patience_ns(const struct timeval *tv) {
+  int64_t ns;
+  if (!tv) return 0;
+  ns = strata_timeval_to_ns(tv);
+  return ns > 0 ? ns : STRATA_HTTP_NEVER;
+}
+
+void evhttp_set_first_byte_timeout_tv(struct evhttp *http, const struct timeval *tv) {
+  http->patience.first_byte_ns = patience_ns(tv);
+}
+
+void evhttp_set_idle_timeout_tv(struct evhttp *http, const struct timeval *tv) {
+  http->patience.idle_ns = patience_ns(tv);
+}
+
+static uint32_t rate(size_t bytes_per_second) {
+  return bytes_per_second < UINT32_MAX ? (uint32_t)bytes_per_second : UINT32_MAX;
+}
+
 void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second) {
-  http->timeouts.min_body_rate =
-      bytes_per_second < UINT32_MAX ? (uint32_t)bytes_per_second : UINT32_MAX;
+  http->timeouts.min_body_rate = rate(bytes_per_second);
+}
+
+void evhttp_set_min_reply_rate(struct evhttp *http, size_t bytes_per_second) {
+  http->patience.min_reply_rate = rate(bytes_per_second);
+}
+
+void evhttp_set_max_requests(struct evhttp *http, int max_requests) {
+  http->patience.max_requests = max_requests > 0 ? (uint32_t)max_requests : UINT32_MAX;
 }
 
 int evhttp_set_flags(struct evhttp *http, int flags) {

@@ -20,6 +20,17 @@ enum {
   STRATA_HTTP_DEFAULT_TIMEOUT_S = 50,
   STRATA_HTTP_DEFAULT_HEAD_DEADLINE_S = 30,
   STRATA_HTTP_DEFAULT_MIN_BODY_RATE = 512,
+  STRATA_HTTP_DEFAULT_MIN_REPLY_RATE = 512,
+  STRATA_HTTP_DEFAULT_MAX_REQUESTS = 1000000,
+  STRATA_HTTP_DEFAULT_FIRST_BYTE_S = 30,
+};
+
+/* What only a server asks of its peers; it holds for connections that exist as well. */
+struct strata_http_patience {
+  int64_t first_byte_ns;   /* Of a new connection; 0: the default, NEVER: no limit. */
+  int64_t idle_ns;         /* Between requests; likewise. */
+  uint32_t min_reply_rate; /* Bytes a second that replies are taken at; 0 for none. */
+  uint32_t max_requests;   /* Of one connection; UINT32_MAX for no limit. */
 };
 
 /* A listening socket of a server; owned by it. */
@@ -53,6 +64,8 @@ struct evhttp {
 
   EVENT_TAILQ_HEAD_(, evhttp_bound_socket) sockets;
   EVENT_TAILQ_HEAD_(, strata_http_server_connection) connections;
+  /* Those that wait for a head, the one that has waited longest first: http/waiting.h. */
+  EVENT_TAILQ_HEAD_(, strata_http_server_connection) waiting;
   EVENT_TAILQ_HEAD_(, strata_http_upgraded) upgraded;
   int num_connections; /* Both lists together. */
   int max_connections; /* INT_MAX for no limit. */
@@ -71,6 +84,7 @@ struct evhttp {
 
   struct strata_http_limits limits;
   struct strata_http_timeouts timeouts;
+  struct strata_http_patience patience;
   int flags;
   ev_uint32_t allowed_methods;
   const char *default_content_type;

@@ -5,19 +5,26 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/reply.h"
 #include "http/transport.h"
+#include "http/waiting.h"
 #include "loop/base_clock.h"
 #include "util/clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
-static size_t input_len(const struct strata_http_server_connection *con) {
-  return evbuffer_get_length(strata_http_connection_input(&con->common));
+/* Asked many times a request: without a call where the buffer has no lock. */
+static inline size_t buffer_len(const struct evbuffer *buffer) {
+  return buffer->lock ? evbuffer_get_length(buffer) : buffer->total_len;
 }
 
-static size_t output_len(const struct strata_http_server_connection *con) {
-  return evbuffer_get_length(strata_http_connection_output(&con->common));
+static inline size_t input_len(const struct strata_http_server_connection *con) {
+  return buffer_len(strata_http_connection_input(&con->common));
+}
+
+static inline size_t output_len(const struct strata_http_server_connection *con) {
+  return buffer_len(strata_http_connection_output(&con->common));
 }
 
 int strata_http_server_connection_is_full(const struct strata_http_server_connection *con) {
@@ -56,6 +63,7 @@ static void release_requests(struct strata_http_server_connection *con) {
 
 static void leave_server(struct strata_http_server_connection *con) {
   if (!con->server) return;
+  strata_http_waiting_leave(con);
   EV_TAILQ_REMOVE(&con->server->connections, con, next);
   con->server->num_connections--;
   con->server = NULL;
@@ -63,6 +71,7 @@ static void leave_server(struct strata_http_server_connection *con) {
 
 static void on_clear(struct evhttp_connection *evcon) {
   struct strata_http_server_connection *con = strata_http_server_connection_of(evcon);
+  strata_http_reply_progress_stop(con);
   release_requests(con);
   leave_server(con);
 }
@@ -92,7 +101,7 @@ void strata_http_server_connection_fail(struct strata_http_server_connection *co
   if (request && !request->dispatched && !request->pub.userdone && request->pub.error_cb)
     report_failure(con, error);
   if (!con->common.dead && con->request && con->request->dispatched &&
-      !con->request->pub.userdone) {
+      !con->request->pub.userdone && !con->request->provided) {
     /* The user holds it and will try to reply; that frees it. */
     con->request->pub.evcon = NULL;
     con->request = NULL;
@@ -138,6 +147,10 @@ static void on_forget(struct evhttp_connection *evcon, struct strata_http_reques
 /* The current request's reply is complete: goes on to the next. */
 static void finish_request(struct strata_http_server_connection *con) {
   struct strata_http_request *request = detach(con);
+  if (request->provided) {
+    strata_http_body_provider_end(request);
+    bufferevent_setwatermark(con->common.bufev, EV_WRITE, 0, 0);
+  }
   if (request->pub.on_complete_cb)
     completing_add(con, request);
   else
@@ -163,10 +176,43 @@ static void report_written(struct strata_http_server_connection *con) {
   cb(&con->common, con->written_cb_arg);
 }
 
+/* Writes more of a reply that is provided. */
+static void provide(struct strata_http_server_connection *con) {
+  struct strata_http_request *request = con->request;
+  strata_http_request_enter(request);
+  switch (strata_http_body_provider_fill(request, strata_http_connection_output(&con->common))) {
+    case STRATA_HTTP_PROVIDED_ABORT:
+      request->close_after = 1;
+      request->pub.userdone = 1;
+      break;
+    case STRATA_HTTP_PROVIDED_ALL:
+      request->pub.userdone = 1;
+      break;
+    case STRATA_HTTP_PROVIDED_NO_MEMORY:
+      con->common.broken = 1;
+      break;
+    case STRATA_HTTP_PROVIDED_SOME:
+    case STRATA_HTTP_PROVIDED_GONE:
+      break;
+  }
+  strata_http_request_leave(request, strata_http_server_connection_pool(con));
+}
+
 /* ---- Driving ---- */
 
 static int wants_input(const struct strata_http_server_connection *con) {
   return con->state == STRATA_HTTP_HEAD || con->state == STRATA_HTTP_BODY;
+}
+
+static int is_paused(const struct strata_http_server_connection *con) {
+  return con->state == STRATA_HTTP_BODY && con->request && con->request->paused;
+}
+
+/* Whether the reader has something to do: new input, or a paused body that is wanted again. */
+static int has_to_read(const struct strata_http_server_connection *con) {
+  if (!wants_input(con) || is_paused(con)) return 0;
+  return input_len(con) > 0 ||
+         (con->state == STRATA_HTTP_BODY && con->request && con->request->resumed);
 }
 
 /* Serves requests until there is nothing to do or others should have their turn. */
@@ -175,11 +221,13 @@ static void serve(struct strata_http_server_connection *con) {
   while (!con->common.dead && !con->common.broken) {
     if (output_len(con) == 0) report_written(con);
     if (con->common.dead) return;
+    if (con->request && strata_http_body_provider_is_ready(&con->request->provider)) provide(con);
+    if (con->common.dead || con->common.broken) return;
     if (con->request && con->request->pub.userdone) {
       finish_request(con);
       continue;
     }
-    if (!wants_input(con) || input_len(con) == 0) return;
+    if (!has_to_read(con)) return;
     if (budget-- == 0) {
       strata_http_connection_defer(&con->common);
       return;
@@ -190,7 +238,7 @@ static void serve(struct strata_http_server_connection *con) {
 
 /* The peer sends no more and all that it sent has been looked at. */
 static void end_of_input(struct strata_http_server_connection *con) {
-  if (con->common.resuming || strata_http_server_connection_is_full(con)) return;
+  if (con->common.resuming || strata_http_server_connection_is_full(con) || is_paused(con)) return;
   if (output_len(con) == 0) {
     /* That the client has gone is the likelier meaning while a reply is awaited. */
     strata_http_server_connection_fail(con, EVREQ_HTTP_EOF);
@@ -231,7 +279,7 @@ static int may_read(struct strata_http_server_connection *con) {
   if (con->common.eof) return 0;
   switch (con->state) {
     case STRATA_HTTP_BODY:
-      return 1;
+      return !is_paused(con) || input_len(con) < STRATA_HTTP_INPUT_HIGH;
     case STRATA_HTTP_HEAD:
       /* Waiting for the peer to take replies, or for a turn: what has come is not looked at. */
       if (!con->common.resuming && !strata_http_server_connection_is_full(con)) return 1;
@@ -258,6 +306,7 @@ static void settle(struct strata_http_server_connection *con) {
     evhttp_connection_free(&con->common);
     return;
   }
+  strata_http_waiting_update(con);
   if (strata_http_connection_set_reading(&con->common, may_read(con) ? 1 : 0) < 0 ||
       strata_http_connection_update_deadline(&con->common) < 0)
     strata_http_server_connection_fail(con, EVREQ_HTTP_BUFFER_ERROR);
@@ -288,6 +337,11 @@ static void on_event(struct evhttp_connection *evcon, short what) {
 /* The peer has been silent for too long. */
 static void on_deadline(struct evhttp_connection *evcon) {
   struct strata_http_server_connection *con = strata_http_server_connection_of(evcon);
+  if (strata_http_reply_progress_is_due(con)) {
+    if (!strata_http_reply_progress_check(con))
+      strata_http_server_connection_fail(con, EVREQ_HTTP_TIMEOUT);
+    return;
+  }
   if (wants_input(con) && con->request &&
       (con->state == STRATA_HTTP_BODY || evhttp_head_parser_begun(&con->request->parser)))
     strata_http_reader_refuse(con, 408, EVREQ_HTTP_TIMEOUT);

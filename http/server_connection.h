@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "http/connection.h"
+#include "http/reply_progress.h"
 #include "http/server.h"
 
 /* One connection of a server, and what it is at:
@@ -51,6 +52,14 @@ struct strata_http_server_connection {
   void (*written_cb)(struct evhttp_connection *, void *); /* Of a chunk; called once. */
   void *written_cb_arg;
   uint64_t discarded_len; /* Bytes thrown away in FLUSH and LINGER. */
+  struct strata_http_reply_progress progress;
+
+  uint32_t num_requests; /* Whose heads have come. */
+  /* In the server's list of those that wait for a head; since when, and after which request. */
+  unsigned is_waiting : 1;
+  uint32_t waiting_after;
+  int64_t waiting_since_ns;
+  EVENT_TAILQ_ENTRY_(strata_http_server_connection) next_waiting;
 };
 
 static inline struct strata_http_server_connection *strata_http_server_connection_of(

@@ -30,7 +30,7 @@ void strata_http_upgraded_end_all(struct evhttp *http) {
 struct bufferevent *strata_http_upgrade(struct evhttp_request *req, int code, const char *reason,
                                         struct strata_http_upgraded *upgraded) {
   struct strata_http_request *request = strata_http_request_of(req);
-  struct strata_http_reply reply = {code, reason, 0, 1, NULL, NULL};
+  struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_STREAMED, NULL, NULL};
   struct evhttp_connection *evcon = req->evcon;
   if (!evcon) return NULL;
   strata_assert(!req->userdone && !request->started);

@@ -142,6 +142,16 @@ def strata_peer_repositories():
         installed_build_file = "@strata//third_party:libev_installed.BUILD",
     )
     _installed_or_downloaded(
+        name = "http_parser",
+        links = {"/usr/include/http_parser.h": "include/http_parser.h"},
+        installed_build_file = "@strata//third_party:http_parser_installed.BUILD",
+    )
+    _installed_or_downloaded(
+        name = "picohttpparser",
+        links = {"/usr/include/h2o.h": "include/h2o.h"},
+        installed_build_file = "@strata//third_party:picohttpparser_installed.BUILD",
+    )
+    _installed_or_downloaded(
         name = "libuv",
         links = {"/usr/include/uv.h": "include/uv.h", "/usr/include/uv": "include/uv"},
         installed_build_file = "@strata//third_party:libuv_installed.BUILD",

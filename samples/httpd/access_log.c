@@ -20,7 +20,7 @@ static const char kAppend[] = "ae"; /* closed on exec */
 
 struct access_log {
   FILE *file;
-  struct event *flush_timer; /* pending while lines are buffered */
+  struct event *flush_timer; /* pending while lines are buffered; NULL: detached */
 };
 
 struct access_line {
@@ -35,32 +35,42 @@ static void on_flush_timer(evutil_socket_t fd, short what, void *arg) {
   fflush(log->file);
 }
 
-struct access_log *access_log_new(struct event_base *base, const char *path) {
+FILE *access_log_open(const char *path) {
+  FILE *file = path == NULL ? stdout : fopen(path, kAppend);
+  if (file != NULL) setvbuf(file, NULL, _IOFBF, 64 * 1024);
+  return file;
+}
+
+void access_log_close(FILE *file) {
+  if (file == NULL) return;
+  if (file == stdout) {
+    fflush(stdout);
+  } else {
+    fclose(file);
+  }
+}
+
+struct access_log *access_log_new(struct event_base *base, FILE *file) {
   struct access_log *log = calloc(1, sizeof(*log));
   if (log == NULL) return NULL;
-  log->file = path == NULL ? stdout : fopen(path, kAppend);
-  if (log->file == NULL) {
-    free(log);
-    return NULL;
-  }
-  setvbuf(log->file, NULL, _IOFBF, 64 * 1024);
+  log->file = file;
   log->flush_timer = evtimer_new(base, on_flush_timer, log);
   if (log->flush_timer == NULL) {
-    access_log_free(log);
+    free(log);
     errno = ENOMEM;
     return NULL;
   }
   return log;
 }
 
+void access_log_detach(struct access_log *log) {
+  if (log == NULL || log->flush_timer == NULL) return;
+  event_free(log->flush_timer);
+  log->flush_timer = NULL;
+}
+
 void access_log_free(struct access_log *log) {
-  if (log == NULL) return;
-  if (log->flush_timer != NULL) event_free(log->flush_timer);
-  if (log->file == stdout) {
-    fflush(stdout);
-  } else {
-    fclose(log->file);
-  }
+  access_log_detach(log);
   free(log);
 }
 
@@ -145,6 +155,7 @@ struct access_line *access_line_new(struct access_log *log, struct evhttp_reques
   return line;
 }
 
+/* In one call, which the C library does not interleave with those of other threads. */
 static void write_out(struct evbuffer *text, FILE *file) {
   size_t text_len = evbuffer_get_length(text);
   const void *bytes = evbuffer_pullup(text, -1);
@@ -155,14 +166,15 @@ void access_line_write(struct access_line *line, int status, int64_t body_len) {
   static const struct timeval kFlushAfter = {1, 0};
   if (line == NULL) return;
   struct access_log *log = line->log;
-  write_out(line->start, log->file);
   if (body_len < 0) {
-    fprintf(log->file, "%d -", status);
+    evbuffer_add_printf(line->start, "%d -", status);
   } else {
-    fprintf(log->file, "%d %" PRId64, status, body_len);
+    evbuffer_add_printf(line->start, "%d %" PRId64, status, body_len);
   }
-  write_out(line->end, log->file);
-  fputc('\n', log->file);
-  if (!evtimer_pending(log->flush_timer, NULL)) evtimer_add(log->flush_timer, &kFlushAfter);
+  evbuffer_add_buffer(line->start, line->end);
+  evbuffer_add(line->start, "\n", 1);
+  write_out(line->start, log->file);
+  if (log->flush_timer != NULL && !evtimer_pending(log->flush_timer, NULL))
+    evtimer_add(log->flush_timer, &kFlushAfter);
   line_free(line);
 }

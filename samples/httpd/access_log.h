@@ -2,6 +2,7 @@
 #define SAMPLES_HTTPD_ACCESS_LOG_H_
 
 #include <stdint.h>
+#include <stdio.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,16 +16,26 @@ struct evhttp_request;
  *
  *   127.0.0.1 - - [01/Mar/2024:12:00:00 +0100] "GET /a HTTP/1.1" 200 5 "referer" "user agent"
  *
- * Lines are buffered, and written out within a second and when the log is freed. What a client sent
- * is escaped (\" \\ \xHH), so that it cannot forge a line. Requests that evhttp refuses by itself,
- * malformed ones for example, never reach the program and are not in the log.
+ * Lines are buffered, and written out within a second and when the file is closed. What a client
+ * sent is escaped (\" \\ \xHH), so that it cannot forge a line. Requests that evhttp refuses by
+ * itself, malformed ones for example, never reach the program and are not in the log.
  */
 struct access_log;
 
-/* Appends to the file `path`, or to standard output for NULL. Returns NULL with errno. */
-struct access_log *access_log_new(struct event_base *base, const char *path);
+/* Opens the file `path` to append to it, or standard output for NULL. Returns NULL with errno. */
+FILE *access_log_open(const char *path);
 
-/* Writes out what is buffered. No line of the log may be left; NULL is allowed. */
+/* Closes what access_log_open() has opened, with everything written out. NULL is allowed. */
+void access_log_close(FILE *file);
+
+/* The log of one loop. Several may write to one file, each from its own thread: lines stay whole.
+ * The file must outlive it. Returns NULL with errno. */
+struct access_log *access_log_new(struct event_base *base, FILE *file);
+
+/* To be called before the base goes: from now on, lines are written out when the file is closed. */
+void access_log_detach(struct access_log *log);
+
+/* No line of the log may be left; NULL is allowed. */
 void access_log_free(struct access_log *log);
 
 /* What the log will say about one request: a copy, since the request may be gone by then. */

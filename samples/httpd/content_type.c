@@ -61,3 +61,13 @@ const char *content_type_of(const char *name) {
   }
   return "application/octet-stream";
 }
+
+bool content_type_compresses(const char *type) {
+  static const char *const kTexts[] = {
+      "text/",           "application/json", "application/wasm", "application/xhtml+xml",
+      "application/xml", "image/svg+xml",    "image/x-icon",     "font/otf",
+      "font/ttf"};
+  for (size_t i = 0; i < sizeof(kTexts) / sizeof(kTexts[0]); i++)
+    if (strncmp(type, kTexts[i], strlen(kTexts[i])) == 0) return true;
+  return false;
+}

@@ -123,7 +123,7 @@ static int status_of(NTSTATUS status) {
 static int step(HANDLE *handle, const char *component, bool must_be_directory,
                 bool follow_symlinks) {
   int name_len, result;
-  HANDLE next;
+  HANDLE next = NULL;
   WCHAR *name = windows_name_is_plain(component) ? widen(component, &name_len) : NULL;
   if (name == NULL || name_len > MAX_PATH) {
     result = HTTP_NOTFOUND;

@@ -12,6 +12,8 @@ struct options {
   bool follow_symlinks;
   bool quiet;                  /* no access log on standard output */
   const char *access_log_path; /* NULL: standard output */
+  int num_threads;             /* 1: everything in the main thread */
+  const char *status_path;     /* of the status page; NULL: there is none */
 };
 
 enum options_outcome {

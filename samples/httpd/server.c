@@ -3,29 +3,22 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
-#include <event2/http.h>
 
 #include "samples/httpd/access_log.h"
-#include "samples/httpd/site.h"
-#include "samples/httpd/transfers.h"
+#include "samples/httpd/counters.h"
+#include "samples/httpd/loops.h"
+#include "samples/httpd/worker.h"
 
 #ifndef _WIN32
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #endif
-
-/* What a client may make the server hold or wait for. */
-enum {
-  kMaxHeadersLen = 16 * 1024,
-  kMaxBodyLen = 64 * 1024, /* no request needs one */
-  kTimeoutSeconds = 30,
-};
 
 static const struct timeval kDrainTime = {5, 0};
 
@@ -38,12 +31,17 @@ static const int kSignals[kNumSignals] = {SIGINT, SIGTERM};
 #endif
 
 struct server {
-  struct event_base *base;
-  struct evhttp *http;
-  struct evhttp_bound_socket *listener; /* NULL once it stopped accepting */
+  const struct options *options;
+  struct event_base *base; /* the main thread's */
   struct event *signals[kNumSignals];
-  struct access_log *log;
-  struct site site;
+  FILE *log;
+  struct document_root root;
+  struct loops *loops;
+  struct worker *workers; /* one a loop */
+  struct counters *counters;
+  int num_workers; /* set up so far */
+  bool stopping;
+  atomic_int num_busy; /* workers with replies under way, once stopping */
 };
 
 static int fail(const char *what, const char *which) {
@@ -57,34 +55,41 @@ static int fail_socket(const char *what, const char *which) {
   return -1;
 }
 
+/* In the thread of some worker. */
 static void on_drained(void *arg) {
   struct server *server = arg;
-  event_base_loopexit(server->base, NULL);
+  if (atomic_fetch_sub(&server->num_busy, 1) == 1) event_base_loopexit(server->base, NULL);
 }
 
 static void on_signal(evutil_socket_t signal_number, short what, void *arg) {
   (void)signal_number, (void)what;
   struct server *server = arg;
-  if (server->listener == NULL) {
+  if (server->stopping) {
     event_base_loopbreak(server->base);
     return;
   }
-  evhttp_del_accept_socket(server->http, server->listener);
-  server->listener = NULL;
+  server->stopping = true;
+  loops_stop_accepting(server->loops);
   event_base_loopexit(server->base, &kDrainTime);
-  transfers_drain(server->site.transfers, on_drained, server);
+  atomic_store(&server->num_busy, server->num_workers);
+  for (int i = 0; i < server->num_workers; i++)
+    worker_drain(&server->workers[i], on_drained, server);
 }
 
-static int open_site(struct server *server, const struct options *options) {
-  bool wants_log = options->access_log_path != NULL || !options->quiet;
-  if (document_root_open(&server->site.root, options->root, options->follow_symlinks) != 0)
+static int prepare(struct server *server) {
+  const struct options *options = server->options;
+  if (loops_prepare(options->num_threads) != 0) return fail("cannot start ", "several threads");
+  server->base = event_base_new();
+  if (server->base == NULL) return fail("cannot start", "");
+  if (document_root_open(&server->root, options->root, options->follow_symlinks) != 0)
     return fail("cannot open the directory ", options->root);
-  if (wants_log) {
-    server->log = access_log_new(server->base, options->access_log_path);
+  if (options->access_log_path != NULL || !options->quiet) {
+    server->log = access_log_open(options->access_log_path);
     if (server->log == NULL) return fail("cannot open the access log ", options->access_log_path);
   }
-  server->site.transfers = transfers_new(server->log);
-  return server->site.transfers == NULL ? fail("cannot start", "") : 0;
+  server->workers = calloc((size_t)options->num_threads, sizeof(*server->workers));
+  server->counters = calloc((size_t)options->num_threads, sizeof(*server->counters));
+  return server->workers == NULL || server->counters == NULL ? fail("cannot start", "") : 0;
 }
 
 static int watch_signals(struct server *server) {
@@ -99,68 +104,73 @@ static int watch_signals(struct server *server) {
   return 0;
 }
 
-static int announce(const struct server *server) {
-  struct sockaddr_storage address;
-  ev_socklen_t address_len = sizeof(address);
+static int add_worker(struct event_base *base, struct evhttp *http, int index, void *arg) {
+  struct server *server = arg;
+  server->workers[index].base = base;
+  server->workers[index].http = http;
+  return 0;
+}
+
+static int init_workers(struct server *server) {
+  const struct options *options = server->options;
+  const struct status_page page = {options->status_path, server->counters, options->num_threads,
+                                   time(NULL)};
+  while (server->num_workers < options->num_threads) {
+    int index = server->num_workers++;
+    struct worker *worker = &server->workers[index];
+    struct counters *counters = page.path == NULL ? NULL : &server->counters[index];
+    worker->site.root = server->root;
+    worker->site.status_page = page;
+    if (worker_init(worker, server->log, counters) != 0) return -1;
+  }
+  return 0;
+}
+
+static int announce(const struct sockaddr_storage *address, int address_len) {
   char host[NI_MAXHOST], port[NI_MAXSERV];
-  evutil_socket_t fd = evhttp_bound_socket_get_fd(server->listener);
-  if (getsockname(fd, (struct sockaddr *)&address, &address_len) != 0 ||
-      getnameinfo((struct sockaddr *)&address, address_len, host, sizeof(host), port, sizeof(port),
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+  if (getnameinfo((const struct sockaddr *)address, (ev_socklen_t)address_len, host, sizeof(host),
+                  port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
     return fail_socket("cannot tell the address", "");
-  printf(address.ss_family == AF_INET6 ? "listening on http://[%s]:%s/\n"
-                                       : "listening on http://%s:%s/\n",
+  printf(address->ss_family == AF_INET6 ? "listening on http://[%s]:%s/\n"
+                                        : "listening on http://%s:%s/\n",
          host, port);
   return fflush(stdout);
 }
 
-/* A reply's head and the file behind it leave in two writes: without this, the second would wait
- * for the client to acknowledge the first. Connections inherit it from the listener. */
-static int send_without_delay(const struct server *server) {
-  int on = 1;
-  evutil_socket_t fd = evhttp_bound_socket_get_fd(server->listener);
-  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, (const char *)&on, sizeof(on)) != 0)
-    return fail_socket("cannot set TCP_NODELAY", "");
-  return 0;
-}
-
-static int start_listening(struct server *server, const struct options *options) {
-  server->http = evhttp_new(server->base);
-  if (server->http == NULL) return fail("cannot start", "");
-  evhttp_set_max_headers_size(server->http, kMaxHeadersLen);
-  evhttp_set_max_body_size(server->http, kMaxBodyLen);
-  evhttp_set_timeout(server->http, kTimeoutSeconds);
-  /* All of them, so that it is this program that refuses, and says what it allows. */
-  evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                               EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                                               EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE |
-                                               EVHTTP_REQ_CONNECT | EVHTTP_REQ_PATCH);
-  evhttp_set_gencb(server->http, site_answer, &server->site);
-  server->listener =
-      evhttp_bind_socket_with_handle(server->http, options->bind_address, options->port);
-  if (server->listener == NULL) return fail_socket("cannot listen on ", options->bind_address);
-  return send_without_delay(server) == 0 ? announce(server) : -1;
+static int start_serving(struct server *server) {
+  const struct options *options = server->options;
+  struct sockaddr_storage address;
+  int address_len;
+  server->loops = loops_new(server->base, options->num_threads, add_worker, server);
+  if (server->loops == NULL || init_workers(server) != 0) return fail("cannot start", "");
+  if (loops_listen(server->loops, options->bind_address, options->port, &address, &address_len) !=
+      0)
+    return fail_socket("cannot listen on ", options->bind_address);
+  if (loops_start(server->loops) != 0) return fail("cannot start ", "threads");
+  return announce(&address, address_len);
 }
 
 /* In an order in which nothing is used after it is gone: connections end transfers, which log. */
 static void stop(struct server *server) {
-  if (server->http != NULL) evhttp_free(server->http);
-  transfers_free(server->site.transfers);
-  access_log_free(server->log);
+  if (server->loops != NULL) loops_stop(server->loops);
+  for (int i = 0; i < server->num_workers; i++) worker_detach(&server->workers[i]);
+  loops_free(server->loops);
+  for (int i = 0; i < server->num_workers; i++) worker_clear(&server->workers[i]);
+  free(server->workers);
+  free(server->counters);
+  access_log_close(server->log);
   for (int i = 0; i < kNumSignals; i++)
     if (server->signals[i] != NULL) event_free(server->signals[i]);
-  if (server->site.root.fd >= 0) document_root_close(&server->site.root);
+  if (server->root.fd >= 0) document_root_close(&server->root);
   if (server->base != NULL) event_base_free(server->base);
   libevent_global_shutdown();
 }
 
 int server_run(const struct options *options) {
-  struct server server = {.site.root.fd = -1};
-  server.base = event_base_new();
-  int result = server.base == NULL ? fail("cannot start", "") : 0;
-  if (result == 0) result = open_site(&server, options);
+  struct server server = {.options = options, .root.fd = -1};
+  int result = prepare(&server);
   if (result == 0) result = watch_signals(&server);
-  if (result == 0) result = start_listening(&server, options);
+  if (result == 0) result = start_serving(&server);
   if (result == 0 && event_base_dispatch(server.base) < 0) result = fail("the event loop", "");
   stop(&server);
   return result;

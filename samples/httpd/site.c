@@ -10,9 +10,12 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 
+#include "samples/httpd/coding.h"
 #include "samples/httpd/content_type.h"
+#include "samples/httpd/gzip_reply.h"
 #include "samples/httpd/listing.h"
 #include "samples/httpd/range.h"
 #include "samples/httpd/request_path.h"
@@ -31,6 +34,9 @@ enum {
 
 /* A large file leaves in pieces of this size, so that no download holds up the others for long. */
 enum { kMaxWrite = 256 * 1024 };
+
+/* Below this, compressing a file saves no packet. */
+enum { kMinGzip = 1024 };
 
 static const char *reason_of(int status) {
   switch (status) {
@@ -73,7 +79,7 @@ static int send_reply(struct site *site, struct evhttp_request *req, int status,
   if (transfers_draining(site->transfers) && add_header(req, "Connection", "close") != 0)
     return HTTP_INTERNAL;
   int64_t sent_len = body != NULL && wants_body(req) ? (int64_t)body_len : 0;
-  if (transfers_begin(site->transfers, req, status, sent_len) != 0) return HTTP_INTERNAL;
+  if (transfers_begin(site->transfers, req, status, sent_len) == NULL) return HTTP_INTERNAL;
   evhttp_send_reply(req, status, reason, wants_body(req) ? body : NULL);
   return 0;
 }
@@ -147,10 +153,62 @@ static enum range_outcome choose_range(struct evhttp_request *req,
   return range_parse(obey ? evhttp_find_header(headers, "Range") : NULL, size, out_range);
 }
 
+/* A small file, as a whole. */
+static int send_gzip_at_once(struct site *site, struct evhttp_request *req,
+                             struct document *document) {
+  struct evbuffer *body = evbuffer_new();
+  int result = HTTP_INTERNAL;
+  if (body != NULL && gzip_file(document->fd, document->size, body) == 0)
+    result = send_reply(site, req, HTTP_OK, NULL, body, evbuffer_get_length(body));
+  if (body != NULL) evbuffer_free(body);
+  return result;
+}
+
+static void free_gzip_reply(void *reply) {
+  gzip_reply_free(reply);
+}
+
+static int send_gzip_in_pieces(struct site *site, struct evhttp_request *req,
+                               struct document *document) {
+  if (transfers_draining(site->transfers) && add_header(req, "Connection", "close") != 0)
+    return HTTP_INTERNAL;
+  struct gzip_reply *reply = gzip_reply_new(req, document->fd, document->size);
+  if (reply == NULL) return HTTP_INTERNAL;
+  document->fd = -1;
+  struct transfer *transfer = transfers_begin(site->transfers, req, HTTP_OK, 0);
+  if (transfer == NULL) {
+    gzip_reply_free(reply);
+    return HTTP_INTERNAL;
+  }
+  transfer_set_end_cb(transfer, free_gzip_reply, reply);
+  gzip_reply_send(reply, HTTP_OK, transfer);
+  return 0;
+}
+
+static int send_gzip(struct site *site, struct evhttp_request *req, struct document *document) {
+  if (add_header(req, "Content-Encoding", "gzip") != 0) return HTTP_INTERNAL;
+  return document->size <= kGzipAtOnce ? send_gzip_at_once(site, req, document)
+                                       : send_gzip_in_pieces(site, req, document);
+}
+
+/* Parts are parts of the file as it is: a client that asks for one does not get gzip. Nor does one
+ * of HTTP/1.0, to which no body can be sent whose length is not known. */
+static enum coding choose_coding(struct evhttp_request *req) {
+  const struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
+  if (req->major == 1 && req->minor == 0) return CODING_IDENTITY;
+  if (evhttp_find_header(headers, "Range") != NULL) return CODING_IDENTITY;
+  return coding_choose(headers);
+}
+
 static int send_file(struct site *site, struct evhttp_request *req, struct document *document,
                      const char *name) {
   struct validators validators;
+  const char *type = content_type_of(name);
+  bool compresses = document->size >= kMinGzip && content_type_compresses(type);
+  enum coding coding = compresses ? choose_coding(req) : CODING_IDENTITY;
   validators_init(&validators, document->size, document->modified);
+  if (coding == CODING_GZIP) validators_set_coding(&validators, "gz");
+  if (compresses && add_header(req, "Vary", "Accept-Encoding") != 0) return HTTP_INTERNAL;
   enum precondition precondition =
       validators_check(&validators, evhttp_request_get_input_headers(req));
   if (precondition == PRECONDITION_FAILED) return kPreconditionFailed;
@@ -166,9 +224,9 @@ static int send_file(struct site *site, struct evhttp_request *req, struct docum
       add_content_range(req, outcome == RANGE_PART ? &range : NULL, document->size) != 0)
     return HTTP_INTERNAL;
   if (outcome == RANGE_UNSATISFIABLE) return kRangeNotSatisfiable;
-  if (add_header(req, "Accept-Ranges", "bytes") != 0 ||
-      add_header(req, "Content-Type", content_type_of(name)) != 0)
+  if (add_header(req, "Accept-Ranges", "bytes") != 0 || add_header(req, "Content-Type", type) != 0)
     return HTTP_INTERNAL;
+  if (coding == CODING_GZIP) return send_gzip(site, req, document);
   return send_range(site, req, outcome == RANGE_PART ? kPartialContent : HTTP_OK, document, &range);
 }
 
@@ -232,9 +290,23 @@ static int send_document(struct site *site, struct evhttp_request *req,
   return result;
 }
 
+static int send_status_page(struct site *site, struct evhttp_request *req) {
+  bool json = status_page_wants_json(req);
+  struct evbuffer *page = evbuffer_new();
+  int result = HTTP_INTERNAL;
+  if (page != NULL && status_page_write(&site->status_page, json, page) == 0 &&
+      add_header(req, "Content-Type", json ? "application/json" : "text/html; charset=utf-8") ==
+          0 &&
+      add_header(req, "Cache-Control", "no-store") == 0 && add_header(req, "Vary", "Accept") == 0)
+    result = send_reply(site, req, HTTP_OK, NULL, page, evbuffer_get_length(page));
+  if (page != NULL) evbuffer_free(page);
+  return result;
+}
+
 static int answer(struct site *site, struct evhttp_request *req) {
   enum evhttp_cmd_type method = evhttp_request_get_command(req);
   if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) return HTTP_BADMETHOD;
+  if (status_page_is_asked_for(&site->status_page, req)) return send_status_page(site, req);
   const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
   if (uri == NULL) return HTTP_INTERNAL; /* out of memory */
   struct request_path path;

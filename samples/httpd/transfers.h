@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct access_log;
+struct counters;
 struct evhttp_request;
 
 /*
@@ -13,18 +14,29 @@ struct evhttp_request;
  */
 struct transfers;
 
-/* `log` may be NULL and must outlive the transfers. Returns NULL when memory ran out. */
-struct transfers *transfers_new(struct access_log *log);
+/* One reply under way. */
+struct transfer;
+
+/* `log` and `counters` may be NULL and must outlive the transfers. Returns NULL when memory ran
+ * out. */
+struct transfers *transfers_new(struct access_log *log, struct counters *counters);
 
 /* To be called when no connection is left, after evhttp_free(). NULL is allowed. */
 void transfers_free(struct transfers *transfers);
 
 /*
  * Says that the reply to `req` is about to be sent; takes the request's on_complete callback and
- * its connection's close callback for itself. Returns 0, or -1 when memory ran out.
+ * its connection's close callback for itself. The transfer ends by itself. Returns NULL when memory
+ * ran out.
  */
-int transfers_begin(struct transfers *transfers, struct evhttp_request *req, int status,
-                    int64_t body_len);
+struct transfer *transfers_begin(struct transfers *transfers, struct evhttp_request *req,
+                                 int status, int64_t body_len);
+
+/* Calls `on_end` when the transfer ends, however it does. */
+void transfer_set_end_cb(struct transfer *transfer, void (*on_end)(void *), void *arg);
+
+/* Says that the body is longer by that much than was said before. */
+void transfer_add(struct transfer *transfer, int64_t body_len);
 
 /*
  * Calls `on_empty` as soon as nothing is under way, possibly at once. From now on every reply asks

@@ -15,6 +15,11 @@ void validators_init(struct validators *out_validators, uint64_t size, struct ti
   http_date_format(out_validators->modified, out_validators->last_modified);
 }
 
+void validators_set_coding(struct validators *validators, const char *coding) {
+  size_t len = strlen(validators->etag) - 1; /* up to the closing quote */
+  snprintf(validators->etag + len, sizeof(validators->etag) - len, "-%s\"", coding);
+}
+
 /* Whether an If-Match or If-None-Match value names `etag`; "*" names any. */
 static bool list_names(const char *list, const char *etag, bool weak_may_match) {
   size_t etag_len = strlen(etag);

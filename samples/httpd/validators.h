@@ -29,6 +29,10 @@ enum precondition {
 /* Describes a file. A modification time in the future is given as now (section 8.8.2.1). */
 void validators_init(struct validators *out_validators, uint64_t size, struct timespec modified);
 
+/* Makes the ETag that of the file under a coding, which is another representation of it (section
+ * 8.8.3.3). `coding` is a short word. */
+void validators_set_coding(struct validators *validators, const char *coding);
+
 /*
  * Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since of a GET or HEAD in
  * the order of section 13.2.2. A date that cannot be read counts as absent.

@@ -22,9 +22,13 @@
  * | fields of a head               | 100        | evhttp_set_max_headers_count      |
  * | body                           | 16 MiB     | evhttp_set_max_body_size          |
  * | connections                    | 32,768     | evhttp_set_max_connections        |
+ * | requests of a connection       | 1,000,000  | evhttp_set_max_requests           |
  * | silence of the client          | 50 s       | evhttp_set_timeout                |
+ * | first byte of a new connection | 30 s       | evhttp_set_first_byte_timeout_tv  |
+ * | idle between requests          | 50 s       | evhttp_set_idle_timeout_tv        |
  * | first byte of a head to last   | 30 s       | evhttp_set_header_deadline_tv     |
  * | rate of a body                 | 512 byte/s | evhttp_set_min_body_rate          |
+ * | rate of taking replies         | 512 byte/s | evhttp_set_min_reply_rate         |
  */
 
 #include <event2/util.h>
@@ -132,6 +136,17 @@ EVENT2_EXPORT_SYMBOL
 struct evhttp_bound_socket *evhttp_accept_socket_with_handle(struct evhttp *http,
                                                              evutil_socket_t fd);
 
+/** Serves a connected socket that the caller has accepted or been handed, and owns it from then on.
+ * It becomes non-blocking. `addr` (of `addrlen` bytes) is the peer's address, not needed after the
+ * call; NULL: the system is asked for it. In the thread of the server's base, like everything with
+ * a server: event2/http_threads.h hands sockets to other threads. Whether the peer is still there
+ * is found out as usual, when the loop runs. 0, also when the connection is only told that there
+ * are too many; -1: out of memory, not a socket, or far too many connections, and the socket is
+ * still the caller's. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_serve_socket(struct evhttp *http, evutil_socket_t fd, const struct sockaddr *addr,
+                        int addrlen);
+
 /** Serves what a listener accepts; replaces its callback and owns it from then on. NULL when out
  * of memory, in which case the listener is still the caller's. */
 EVENT2_EXPORT_SYMBOL
@@ -200,10 +215,16 @@ void evhttp_set_max_headers_count(struct evhttp *http, int max_headers);
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_max_body_size(struct evhttp *http, ev_ssize_t max_body_size);
 
-/** Number of connections that are served at a time; 0 or less for no limit. Those above it are
- * answered with 503, and not at all when many such answers are under way. */
+/** Number of connections that are served at a time; 0 or less for no limit. For one above it, the
+ * connection is closed that has waited longest for a request, or for the rest of a head, if it has
+ * done so for a second; when there is none the new one is answered with 503, and not at all when
+ * many such answers are under way. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_max_connections(struct evhttp *http, int max_connections);
+/** Number of requests that are served on one connection, which the reply to the last closes; 0 or
+ * less for no limit. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_max_requests(struct evhttp *http, int max_requests);
 /** Number of open connections. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_get_connection_count(struct evhttp *http);
@@ -271,6 +292,14 @@ void evhttp_set_read_timeout_tv(struct evhttp *http, const struct timeval *tv);
 /** Writing only. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_write_timeout_tv(struct evhttp *http, const struct timeval *tv);
+/** Sets how long a new connection may take to its first byte. NULL: the default, 30 seconds or the
+ * read timeout, whichever is shorter; zero: no limit. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_first_byte_timeout_tv(struct evhttp *http, const struct timeval *tv);
+/** Sets how long a connection may be idle between a reply and the first byte of the next request.
+ * NULL: the default, the read timeout; zero: no limit. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_idle_timeout_tv(struct evhttp *http, const struct timeval *tv);
 /** Sets how long a head may take from its first byte to its last, however it trickles in. NULL:
  * the default of 30 seconds; zero: no such deadline. A head that takes longer is answered with
  * 408. */
@@ -283,6 +312,13 @@ void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv
  * Default: 512. For connections accepted from now on. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second);
+
+/** Sets the least rate at which a client takes replies, in bytes a second, over each write timeout's
+ * length of time: a client that takes fewer, though it has replies to take all the time, is cut off,
+ * after twice that length at most. 0: none; then only a client that takes nothing at all for a
+ * write timeout is. Default: 512. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_set_min_reply_rate(struct evhttp *http, size_t bytes_per_second);
 
 /** Server flag: the body of a request that is too large is read and thrown away, all of it, before
  * the refusal is sent, for clients that do not look at the reply before they have sent everything
@@ -333,6 +369,41 @@ void evhttp_send_reply_chunk_with_cb(struct evhttp_request *, struct evbuffer *d
 EVENT2_EXPORT_SYMBOL
 void evhttp_send_reply_end(struct evhttp_request *req);
 
+/** Provides a body of any size piece by piece, as the peer takes it.
+ *
+ * It is called from the loop whenever there is room: it appends to `out`, about `room` bytes (more
+ * is kept too), and returns one of the values below. When it has nothing now it appends nothing and
+ * returns EVHTTP_BODY_MORE; it is asked again after evhttp_request_body_ready(). Of a body of known
+ * length, bytes beyond it are dropped, and it need not say EVHTTP_BODY_LAST.
+ *
+ * The last call, always and exactly one, has `out` NULL: the body is written or broken off (the
+ * connection was lost, say) and `arg` may be freed. Its result is ignored, and it may free neither
+ * the request nor the connection nor the server; any other call may. */
+typedef int (*evhttp_body_cb)(struct evhttp_request *req, struct evbuffer *out, size_t room,
+                              void *arg);
+/** There is more to come. */
+#define EVHTTP_BODY_MORE 1
+/** That was the last. */
+#define EVHTTP_BODY_LAST 0
+/** It cannot go on: what was written so far is sent and the connection closed, so that the peer
+ * knows the body to be incomplete (an HTTP/1.0 client can know only if there was a length). */
+#define EVHTTP_BODY_ABORT (-1)
+
+/** Sends a reply with a body of `len` bytes that `cb` provides; -1: of unknown length, sent as by
+ * evhttp_send_reply_start(). What the request's output buffer holds comes first and counts. The
+ * request is completed when the body is; it stays valid until the last call of `cb` returns. `cb`
+ * is never called from within this function, unless the connection is gone: then it is told at
+ * once. It is not asked for a body that is not sent (to HEAD, or with 204 or 304). Replying with
+ * evhttp_send_error() breaks the body off. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_send_reply_provided(struct evhttp_request *req, int code, const char *reason,
+                                ev_int64_t len, evhttp_body_cb cb, void *arg);
+
+/** The provider of this request's body (of a reply or of a client's request) has something now. May
+ * be called at any time while the request is valid, in the provider too. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_body_ready(struct evhttp_request *req);
+
 /* ---- Requests ---- */
 
 /** Makes a request object. The server makes those of its connections itself. NULL when out of
@@ -357,6 +428,20 @@ int evhttp_request_is_owned(struct evhttp_request *req);
 EVENT2_EXPORT_SYMBOL
 void evhttp_request_set_chunked_cb(struct evhttp_request *,
                                    void (*cb)(struct evhttp_request *, void *));
+/** Pauses the body that is being received: its consumer is behind. Until evhttp_request_resume_body()
+ * the chunked callback is not called, the request's (or a client's response's) callback neither, no
+ * more than about 64 KiB is read from the peer, and no timeout or rate of reading runs against it.
+ * When the chunked callback calls it, bytes that it leaves in the input buffer stay there, and are
+ * presented again with what follows. May be called from any callback of the request from the
+ * new-request callback on, or in between; paused in the header callback, a client that expects
+ * 100-continue is not asked for the body before it is resumed. Pausing what is paused, or a body
+ * that has been received, does nothing. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_pause_body(struct evhttp_request *req);
+/** Goes on, from the loop: no callback is called from within this function. May be called from any
+ * callback or later, as long as the request is valid. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_resume_body(struct evhttp_request *req);
 /** Sets a callback for when the head is complete. A negative result closes the connection. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_request_set_header_cb(struct evhttp_request *,
@@ -394,9 +479,21 @@ const char *evhttp_request_get_response_code_line(const struct evhttp_request *r
 /** The fields received; they stay the request's. */
 EVENT2_EXPORT_SYMBOL
 struct evkeyvalq *evhttp_request_get_input_headers(struct evhttp_request *req);
+/** The trailer fields received, those that followed a chunked body (RFC 9110 6.5); none before the
+ * body is complete. They stay the request's. Fields that may not be sent in a trailer (framing,
+ * routing, conditions, credentials, the type of the content) are dropped; their number and size are
+ * limited. */
+EVENT2_EXPORT_SYMBOL
+struct evkeyvalq *evhttp_request_get_trailers(struct evhttp_request *req);
 /** The fields to send; they stay the request's. */
 EVENT2_EXPORT_SYMBOL
 struct evkeyvalq *evhttp_request_get_output_headers(struct evhttp_request *req);
+/** Has a client's request sent with a body of `len` bytes that `cb` provides; -1: of unknown length,
+ * sent chunked. To be called before evhttp_make_request(), once. What the output buffer holds comes
+ * first and counts. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_request_set_body_provider(struct evhttp_request *req, ev_int64_t len, evhttp_body_cb cb,
+                                      void *arg);
 /** The body received. The user may take bytes out. */
 EVENT2_EXPORT_SYMBOL
 struct evbuffer *evhttp_request_get_input_buffer(struct evhttp_request *req);
@@ -415,24 +512,27 @@ const char *evhttp_request_get_host(struct evhttp_request *req);
  * that of a request of this connection included. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_free(struct evhttp_connection *evcon);
-/** The bufferevent below; it stays the connection's. */
+/** The bufferevent below; it stays the connection's. A client that made its own has a new one for
+ * each connection with the server. */
 EVENT2_EXPORT_SYMBOL
 struct bufferevent *evhttp_connection_get_bufferevent(struct evhttp_connection *evcon);
-/** The server that accepted the connection. */
+/** The server that accepted the connection; NULL for a client's. */
 EVENT2_EXPORT_SYMBOL
 struct evhttp *evhttp_connection_get_server(struct evhttp_connection *evcon);
 /** The connection's base. */
 EVENT2_EXPORT_SYMBOL
 struct event_base *evhttp_connection_get_base(struct evhttp_connection *req);
-/** The peer's address as text, valid as long as the connection, and its port. */
+/** The peer's address as text, valid as long as the connection, and its port; for a client what it
+ * was made with, NULL when that was a bufferevent. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_get_peer(struct evhttp_connection *evcon, char **address, ev_uint16_t *port);
 /** The peer's address: a struct sockaddr_storage that stays the connection's. NULL when unknown
  * or when out of memory. */
 EVENT2_EXPORT_SYMBOL
 const struct sockaddr *evhttp_connection_get_addr(struct evhttp_connection *evcon);
-/** Sets a callback for when the connection closes, whoever closes it. Called once; it may not
- * free the connection, which is on its way already. */
+/** Sets a callback for when the connection closes, whoever closes it. A server's is called once and
+ * may not free the connection, which is on its way already. A client's is called each time a
+ * connection with the server ends, just after, and may. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_closecb(struct evhttp_connection *evcon,
                                    void (*)(struct evhttp_connection *, void *), void *);
@@ -441,6 +541,7 @@ void evhttp_connection_set_closecb(struct evhttp_connection *evcon,
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_max_headers_size(struct evhttp_connection *evcon,
                                             ev_ssize_t new_max_headers_size);
+/** From the header callback it holds for that request's body already. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_max_body_size(struct evhttp_connection *evcon,
                                          ev_ssize_t new_max_body_size);
@@ -455,8 +556,11 @@ EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_write_timeout_tv(struct evhttp_connection *evcon,
                                             const struct timeval *tv);
 
-/** Connection flags. The first two concern clients. */
+/** Connection flag, for clients: the address that was connected to is kept, and the name not looked
+ * up again. */
 #define EVHTTP_CON_REUSE_CONNECTED_ADDR 0x0008
+/** Connection flag, for clients: when the server takes no more of a request, its reply is read all
+ * the same. It always is. */
 #define EVHTTP_CON_READ_ON_WRITE_ERROR 0x0010
 /** As EVHTTP_SERVER_LINGERING_CLOSE, for one connection. */
 #define EVHTTP_CON_LINGERING_CLOSE 0x0020
@@ -465,6 +569,122 @@ void evhttp_connection_set_write_timeout_tv(struct evhttp_connection *evcon,
 /** Sets flags of a connection. 0, or nonzero when one is unknown. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_connection_set_flags(struct evhttp_connection *evcon, int flags);
+
+/* ---- Clients ----
+ *
+ *   con = evhttp_connection_base_new(base, NULL, "example.org", 80);
+ *   req = evhttp_request_new(on_reply, arg);
+ *   evhttp_make_request(con, req, EVHTTP_REQ_GET, "/");
+ *
+ * A connection sends its requests one at a time, in the order in which they were made, and calls
+ * the callback of each exactly once, unless the request is cancelled or freed, alone or with its
+ * connection. It connects for the first request, stays connected as long as the server keeps it
+ * open and no longer idle than the read timeout, and connects again for the next one. It is made
+ * for one server, lives until evhttp_connection_free(), and is used from its base's thread only.
+ *
+ * The request's callback gets
+ * - the request, with its status code, when a reply is complete. Its connection is NULL by then.
+ *   Interim replies (1xx but 101) are not told of; redirects are the caller's to follow;
+ * - the request with status code 0 when there was no connection to be had, after all retries;
+ * - NULL when the exchange broke off, the reply is malformed, or a limit was exceeded. The request
+ *   is gone then, unless the user owns it.
+ * With the latter two the error callback is called just before. The request is freed when its
+ * callback returns, unless the user owns it (evhttp_request_own()). All callbacks come from the
+ * loop, and may make requests, cancel them, or free the connection.
+ *
+ * The library adds Host, Content-Length or Transfer-Encoding where the request needs them. Those two
+ * say what is sent, whatever the output headers have; "Transfer-Encoding: chunked" there has the
+ * body sent chunked. With "Expect: 100-continue" the body waits for the server's word, for one
+ * second. A reply that is complete before the request was sent closes the connection.
+ *
+ * A server may close a connection just when a request is sent over it for the second or a later
+ * time. When nothing of a reply has come then, a request that has no body and is idempotent (RFC
+ * 9110 9.2.2) is sent once more over a new connection; others fail with EVREQ_HTTP_EOF.
+ *
+ * Limits in force without being asked for: 64 KiB for the head of a reply (whole within 30 seconds
+ * from its first byte), 100 fields, 45 seconds for connecting, 50 seconds of silence in reading and
+ * in writing. Bodies are not limited: see evhttp_connection_set_max_body_size() and
+ * evhttp_request_set_chunked_cb(). */
+
+struct evdns_base;
+
+/** Makes a connection to a host (name or address; copied) and port. With an evdns_base names are
+ * looked up without blocking. `base` NULL: the one that event_init() made, or the one that
+ * evhttp_connection_set_base() will name. NULL when out of memory. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection *evhttp_connection_base_new(struct event_base *base,
+                                                     struct evdns_base *dnsbase,
+                                                     const char *address, ev_uint16_t port);
+/** As evhttp_connection_base_new(), over a bufferevent without a socket (NULL: one of its own), that
+ * it owns from then on. When NULL is returned it is still the caller's. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection *evhttp_connection_base_bufferevent_new(struct event_base *base,
+                                                                 struct evdns_base *dnsbase,
+                                                                 struct bufferevent *bev,
+                                                                 const char *address,
+                                                                 ev_uint16_t port);
+/** The same over a bufferevent, of any kind, that is connected already (libevent 2.2). Once that
+ * connection has ended there is no other, and requests fail. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection *evhttp_connection_base_bufferevent_reuse_new(struct event_base *base,
+                                                                       struct evdns_base *dnsbase,
+                                                                       struct bufferevent *bev);
+/** The same for a server on a local socket with this path (libevent 2.2); not on Windows. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection *evhttp_connection_base_bufferevent_unix_new(struct event_base *base,
+                                                                      struct bufferevent *bev,
+                                                                      const char *path);
+
+/** Makes a request; `req` is the connection's from then on, whatever is returned. `uri` is the
+ * target as it is sent, such as "/path?query"; an empty path becomes "/". Returns 0; or -1, with the
+ * request freed unless the user owns it and without any callback: the method, the target or a field
+ * cannot be sent as it is (a line end or a space in the target, say), there cannot even be an
+ * attempt to connect, or memory ran out. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *req,
+                        enum evhttp_cmd_type type, const char *uri);
+
+/** Takes a request back and frees it unless the user owns it; its callback is not called. One that
+ * is under way ends its connection, over which nothing more can be read in order: its error
+ * callback hears EVREQ_HTTP_REQUEST_CANCEL, and requests that wait go over a new one. Not for a
+ * request whose callback has returned. May be called from its other callbacks. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_cancel_request(struct evhttp_request *req);
+
+/** Frees the connection when its last request, made or yet to be made, is done with. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_free_on_completion(struct evhttp_connection *evcon);
+
+/* What follows counts from the next attempt to connect on. */
+
+/** The address family to connect over: AF_INET, AF_INET6, or AF_UNSPEC (the default). */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_family(struct evhttp_connection *evcon, int family);
+/** The address to connect from; copied. NULL: the system's choice. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_local_address(struct evhttp_connection *evcon, const char *address);
+/** The port to connect from; 0: the system's choice. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_local_port(struct evhttp_connection *evcon, ev_uint16_t port);
+/** How long connecting may take, the look-up of the name included. NULL or zero: the default of 45
+ * seconds. evhttp_connection_set_timeout() sets it too. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_connect_timeout_tv(struct evhttp_connection *evcon,
+                                              const struct timeval *tv);
+/** How often an attempt to connect that came to nothing is repeated: by default never; -1: without
+ * end. Requests wait meanwhile. A connection that breaks later is no matter of this. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_retries(struct evhttp_connection *evcon, int retry_max);
+/** The pause before the first repetition; each further one is twice as long, up to an hour. NULL:
+ * the default of 2 seconds. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_initial_retry_tv(struct evhttp_connection *evcon,
+                                            const struct timeval *tv);
+/** Sets a callback that knows further methods to send (libevent 2.2): as
+ * evhttp_set_ext_method_cmp(), called with `method` NULL and `type` set. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_ext_method_cmp(struct evhttp_connection *evcon,
+                                          int (*cmp)(struct evhttp_ext_method *));
 
 /* ---- Field lists ----
  *

@@ -1,0 +1,209 @@
+#ifndef STRATA_HTTP_CLIENT_CONNECTION_H_
+#define STRATA_HTTP_CLIENT_CONNECTION_H_
+
+#include <stdint.h>
+
+#include "http/connection.h"
+
+struct evdns_base;
+
+/* One connection of a client, and what it is at:
+ *
+ *                   +------------ no luck, another attempt ------------+
+ *                   v                                                  |
+ *              WAITING --time--+        +------------- no luck --------+-->
+ * requests fail v        | DISCONNECTED --request--> CONNECTING --connected-->
+ * IDLE --request--> HEAD --head--> BODY ^ |  ^              |              | |
+ * |  +-- complete, persists -------+
+ *        +------ peer closes, silence, stray bytes ------+                 | |
+ *        +------ complete, does not persist; the exchange breaks
+ * ----------+--------------+
+ *
+ * Requests wait in a queue and are sent one at a time: the next when the reply
+ * before it is complete. In HEAD the request is written while its reply is
+ * awaited already, and what is left of its body may follow in BODY, too.
+ *
+ * A bufferevent that the library made serves one connection with the peer: the
+ * next attempt gets a new one, so that nothing of the old is left. A user's is
+ * used again. */
+enum strata_http_client_state {
+  STRATA_HTTP_CLIENT_DISCONNECTED,
+  STRATA_HTTP_CLIENT_CONNECTING,
+  STRATA_HTTP_CLIENT_WAITING, /* Between two attempts. */
+  STRATA_HTTP_CLIENT_IDLE,    /* Connected, with nothing to do. */
+  STRATA_HTTP_CLIENT_HEAD,    /* A request is being sent; the head of its reply is
+                                 awaited. */
+  STRATA_HTTP_CLIENT_BODY,    /* The reply's body is. */
+};
+
+/* What has become of HTTP on a connection (RFC 9110 9.3.6, 7.8). */
+enum strata_http_client_tunnel {
+  STRATA_HTTP_CLIENT_NO_TUNNEL,
+  STRATA_HTTP_CLIENT_CONNECTED, /* Beyond a proxy: the next request goes to who
+                                   is there. */
+  STRATA_HTTP_CLIENT_UPGRADED,  /* No HTTP any more. */
+};
+
+/* What is left to send of the request. */
+enum strata_http_client_upload {
+  STRATA_HTTP_UPLOAD_DONE,
+  STRATA_HTTP_UPLOAD_HELD,     /* The peer is asked first: "Expect: 100-continue".
+                                */
+  STRATA_HTTP_UPLOAD_PROVIDED, /* The provider has more. */
+};
+
+/* Defaults; event2/http.h documents them. */
+enum {
+  STRATA_HTTP_CLIENT_CONNECT_TIMEOUT_S = 45,
+  STRATA_HTTP_CLIENT_TIMEOUT_S = 50,
+  STRATA_HTTP_CLIENT_HEAD_DEADLINE_S = 30,
+  STRATA_HTTP_CLIENT_HEAD_LEN = 64 * 1024,
+  STRATA_HTTP_CLIENT_RETRY_S = 2,
+  STRATA_HTTP_CLIENT_RETRY_MAX_S = 3600,
+  STRATA_HTTP_CLIENT_CONTINUE_S = 1,     /* A peer may not know the expectation: go on then. */
+  STRATA_HTTP_CLIENT_INTERIM = 32,       /* Interim replies put up with, before a final one. */
+  STRATA_HTTP_CLIENT_UNSENT = 64 * 1024, /* Bytes that may be unsent when a reply is complete. */
+};
+
+struct strata_http_client_connection {
+  struct evhttp_connection common;
+
+  /* Where to. */
+  struct evdns_base *dnsbase;
+  char *address;   /* Name or address, or NULL; for a local socket NULL. */
+  char *unix_path; /* Of a local socket, or NULL. */
+  ev_uint16_t port;
+  int family;
+  char *local_address; /* From where, or NULL. */
+  ev_uint16_t local_port;
+  struct sockaddr_storage *known_addr; /* Where the last attempt got through, if that is kept. */
+  int (*ext_method_cmp)(struct evhttp_ext_method *);
+
+  enum strata_http_client_state state;
+  enum strata_http_client_tunnel tunnel;
+  enum strata_http_client_upload upload;
+  unsigned bufev_is_users : 1;
+  unsigned local_is_lost : 1; /* No memory for the local address: no connection
+                                 from another. */
+  unsigned auto_free : 1;     /* Free with the last request. */
+  unsigned used : 1;          /* A reply has come over this connection. */
+  unsigned persists : 1;      /* As far as the current request goes. */
+
+  /* What the bufferevent has reported, until run() looks at it. */
+  unsigned connected : 1;
+  unsigned failed : 1; /* CONNECTING: no luck. Later: reading failed. */
+  unsigned write_failed : 1;
+  unsigned write_timed_out : 1;
+
+  int retry_max; /* -1: without end. */
+  int num_retries;
+  int64_t retry_ns;    /* The first delay. */
+  int64_t wake_ns;     /* CONNECTING, WAITING: until when. */
+  int64_t continue_ns; /* HELD: until when. */
+  int num_interim;
+
+  EVENT_TAILQ_HEAD_(, evhttp_request) requests; /* Those that wait. */
+  struct strata_http_request *request;          /* The one that is under way. */
+};
+
+static inline struct strata_http_client_connection *strata_http_client_connection_of(
+    struct evhttp_connection *evcon) {
+  return (struct strata_http_client_connection *)evcon;
+}
+
+/* Whether a connection is a client's. */
+int strata_http_connection_is_client(const struct evhttp_connection *evcon);
+
+/* ---- http/client_connection.c ---- */
+
+/* Closes the connection with the peer, if there is one, and tells the close
+ * callback. Requests stay. */
+void strata_http_client_disconnect(struct strata_http_client_connection *con);
+
+/* Takes the current request off the connection, which may persist. */
+struct strata_http_request *strata_http_client_detach(struct strata_http_client_connection *con);
+
+/* The reply to the current request is complete. */
+void strata_http_client_complete(struct strata_http_client_connection *con);
+
+/* The current request has failed: reports it, and closes. */
+void strata_http_client_fail(struct strata_http_client_connection *con,
+                             enum evhttp_request_error error);
+
+/* Frees the connection where that has been asked for and no request is left. */
+void strata_http_client_settle_free(struct strata_http_client_connection *con);
+
+/* Has what is left looked at, from wherever this is called. */
+static inline void strata_http_client_go_on(struct strata_http_client_connection *con) {
+  con->common.again = 1;
+  strata_http_connection_defer(&con->common);
+}
+
+/* ---- http/client_connect.c ---- */
+
+/* The bufferevent, which is made if there is none. NULL when out of memory. */
+struct bufferevent *strata_http_client_bufferevent(struct strata_http_client_connection *con);
+
+/* Starts to connect. 0; or -1 when that cannot even be tried. */
+int strata_http_client_connect(struct strata_http_client_connection *con);
+
+/* As strata_http_client_connect(), but what cannot be tried fails later, from
+ * the loop. */
+void strata_http_client_attempt(struct strata_http_client_connection *con);
+
+/* The attempt has come to nothing: waits for the next one, or fails all
+ * requests. */
+void strata_http_client_attempt_failed(struct strata_http_client_connection *con,
+                                       enum evhttp_request_error error);
+
+/* Fails all requests without another attempt. */
+void strata_http_client_give_up(struct strata_http_client_connection *con,
+                                enum evhttp_request_error error);
+
+/* It has got through. */
+void strata_http_client_attempt_done(struct strata_http_client_connection *con);
+
+/* Lets go of the bufferevent, or empties the user's for another attempt. */
+void strata_http_client_drop_bufferevent(struct strata_http_client_connection *con);
+
+/* ---- http/client_request.c ---- */
+
+/* Whether the request may be sent a second time without harm (RFC 9110 9.2.2),
+ * and has not been. */
+int strata_http_client_may_resend(const struct strata_http_request *request);
+
+/* ---- http/client_writer.c ---- */
+
+/* Whether the request can be sent as it is: nothing in it may end a line early,
+ * and its body can be delimited. */
+int strata_http_client_request_is_valid(struct strata_http_client_connection *con,
+                                        struct strata_http_request *request);
+
+/* Writes the current request's head, and its body as far as it is to follow at
+ * once. 0; or -1 when out of memory. */
+int strata_http_client_write(struct strata_http_client_connection *con);
+
+/* Sends the body that was held back. 0, or -1. */
+int strata_http_client_write_held(struct strata_http_client_connection *con);
+
+/* Asks the provider for more, where there is room. */
+void strata_http_client_upload(struct strata_http_client_connection *con);
+
+/* ---- http/client_reader.c ---- */
+
+/* Prepares for the reply. */
+void strata_http_client_reader_start(struct strata_http_client_connection *con);
+
+/* Reads as much as there is of the reply. Returns 1 when something came of it,
+ * 0 when more input is needed, or wanted only later. */
+int strata_http_client_reader_step(struct strata_http_client_connection *con);
+
+/* No more bytes will come. */
+void strata_http_client_reader_end(struct strata_http_client_connection *con);
+
+/* Whether the user has paused the reply's body. */
+static inline int strata_http_client_is_paused(const struct strata_http_client_connection *con) {
+  return con->state == STRATA_HTTP_CLIENT_BODY && con->request && con->request->paused;
+}
+
+#endif

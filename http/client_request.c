@@ -1,0 +1,91 @@
+#include <string.h>
+
+#include <event2/buffer.h>
+
+#include "http/client_connection.h"
+#include "util/memory.h"
+#include "util/queue.h"
+
+/* An empty path is sent as "/" (RFC 9112 3.2.1). */
+static char *copy_target(const char *uri) {
+  size_t len = strlen(uri), extra = uri[0] == '\0' || uri[0] == '?';
+  char *target = strata_malloc(len + extra + 1);
+  if (!target) return NULL;
+  target[0] = '/';
+  memcpy(target + extra, uri, len + 1);
+  return target;
+}
+
+static int prepare(struct strata_http_client_connection *con, struct strata_http_request *request,
+                   enum evhttp_cmd_type type, const char *uri) {
+  char *target = copy_target(uri);
+  if (!target) return -1;
+  if (request->uri_is_own) strata_free(request->pub.uri);
+  request->pub.uri = target;
+  request->uri_is_own = 1;
+  request->pub.kind = EVHTTP_REQUEST;
+  request->pub.type = type;
+  request->pub.response_code = 0;
+  request->pub.body_size = 0;
+  request->dispatched = request->body_complete = request->has_sent_body = request->resent = 0;
+  return strata_http_client_request_is_valid(con, request) ? 0 : -1;
+}
+
+/* Connects for the first request: what cannot even be tried is told at once. */
+static int begin(struct strata_http_client_connection *con) {
+  if (con->state != STRATA_HTTP_CLIENT_DISCONNECTED || con->common.depth > 0) {
+    strata_http_connection_resume(&con->common);
+    return 0;
+  }
+  return strata_http_client_connect(con);
+}
+
+int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *req,
+                        enum evhttp_cmd_type type, const char *uri) {
+  struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
+  struct strata_http_request *request = strata_http_request_of(req);
+  int was_first = EV_TAILQ_EMPTY(&con->requests) && !con->request;
+  if (!evcon->base || evcon->dead || prepare(con, request, type, uri) < 0) {
+    strata_http_request_release(request, NULL);
+    return -1;
+  }
+  req->evcon = evcon;
+  EV_TAILQ_PUSH_BACK(&con->requests, req, next);
+  if (!was_first) return 0;
+  if (begin(con) == 0) return 0;
+  EV_TAILQ_REMOVE(&con->requests, req, next);
+  strata_http_request_release(request, NULL);
+  return -1;
+}
+
+/* Has the current request end, and the connection with the peer, which may be
+ * sending its reply. */
+static void cancel_current(struct strata_http_client_connection *con) {
+  struct evhttp_connection *evcon = &con->common;
+  struct evhttp_request said = con->request->pub;
+  strata_http_connection_enter(evcon);
+  strata_http_request_release(strata_http_client_detach(con), NULL);
+  strata_http_client_disconnect(con);
+  if (said.error_cb) said.error_cb(EVREQ_HTTP_REQUEST_CANCEL, said.cb_arg);
+  strata_http_client_settle_free(con);
+  if (!evcon->dead) strata_http_client_go_on(con);
+  strata_http_connection_leave(evcon);
+}
+
+void evhttp_cancel_request(struct evhttp_request *req) {
+  struct strata_http_request *request = strata_http_request_of(req);
+  struct evhttp_connection *evcon = req->evcon;
+  if (evcon && strata_http_connection_is_client(evcon) &&
+      strata_http_client_connection_of(evcon)->request == request) {
+    cancel_current(strata_http_client_connection_of(evcon));
+    return;
+  }
+  if (evcon) evcon->kind->forget(evcon, request);
+  strata_http_request_release(request, NULL);
+}
+
+int strata_http_client_may_resend(const struct strata_http_request *request) {
+  const int idempotent = EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
+                         EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE;
+  return (request->pub.type & idempotent) && !request->has_sent_body && !request->resent;
+}

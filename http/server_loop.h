@@ -1,0 +1,64 @@
+#ifndef STRATA_HTTP_SERVER_LOOP_H_
+#define STRATA_HTTP_SERVER_LOOP_H_
+
+#include <event2/event_struct.h>
+#include <event2/http.h>
+
+#include "http/thread.h"
+#include "util/lock.h"
+
+struct evconnlistener;
+struct sockaddr;
+
+/* One of the loops of event2/http_threads.h: a base, a server, and the thread that runs them. Other
+ * threads put sockets and orders into it, under its lock; its own takes them out. */
+
+/* Sockets that may wait to be taken out. */
+enum { STRATA_HTTP_MAX_HANDED = 1024 };
+
+enum strata_http_order {
+  STRATA_HTTP_ORDER_STOP_ACCEPTING = 1,
+  STRATA_HTTP_ORDER_END = 2,
+};
+
+struct strata_http_handed;
+
+struct strata_http_server_loop {
+  struct event_base *base;
+  struct evhttp *http;
+  struct evconnlistener **shared; /* Listeners that accept for all loops; freed with accepting. */
+  int num_shared;
+  struct strata_thread *thread; /* NULL when not running. */
+  int result;                   /* Of the loop, once the thread has ended. */
+
+  struct event wake; /* Activated when there is something below. */
+  strata_lock lock;  /* Of what is below. */
+  struct strata_http_handed *first, **link;
+  int num_handed;
+  unsigned orders; /* Set of strata_http_order; stays set. */
+};
+
+/* Fills in a zeroed loop. `base` is the loop's from then on. 0; or -1, with nothing left to clean
+ * up but the base, which is freed. */
+int strata_http_server_loop_init(struct strata_http_server_loop *loop, struct event_base *base);
+
+/* Frees everything; sockets that wait are closed. The thread must not run. */
+void strata_http_server_loop_clear(struct strata_http_server_loop *loop);
+
+/* Makes the loop the owner of a listener, which accepts for all. 0, or -1 when out of memory. */
+int strata_http_server_loop_add_shared(struct strata_http_server_loop *loop,
+                                       struct evconnlistener *listener);
+
+/* Starts the thread. 0, or -1. */
+int strata_http_server_loop_start(struct strata_http_server_loop *loop);
+/* Waits for its end. 0, or -1 when the loop failed. */
+int strata_http_server_loop_join(struct strata_http_server_loop *loop);
+
+/* Gives an order, from any thread. */
+void strata_http_server_loop_order(struct strata_http_server_loop *loop, unsigned orders);
+
+/* Hands over a socket, from any thread. 0, or -1 with the socket still the caller's. */
+int strata_http_server_loop_hand(struct strata_http_server_loop *loop, evutil_socket_t fd,
+                                 const struct sockaddr *address, int address_len);
+
+#endif
