@@ -570,122 +570,6 @@ void evhttp_connection_set_write_timeout_tv(struct evhttp_connection *evcon,
 EVENT2_EXPORT_SYMBOL
 int evhttp_connection_set_flags(struct evhttp_connection *evcon, int flags);
 
-/* ---- Clients ----
- *
- *   con = evhttp_connection_base_new(base, NULL, "example.org", 80);
- *   req = evhttp_request_new(on_reply, arg);
- *   evhttp_make_request(con, req, EVHTTP_REQ_GET, "/");
- *
- * A connection sends its requests one at a time, in the order in which they were made, and calls
- * the callback of each exactly once, unless the request is cancelled or freed, alone or with its
- * connection. It connects for the first request, stays connected as long as the server keeps it
- * open and no longer idle than the read timeout, and connects again for the next one. It is made
- * for one server, lives until evhttp_connection_free(), and is used from its base's thread only.
- *
- * The request's callback gets
- * - the request, with its status code, when a reply is complete. Its connection is NULL by then.
- *   Interim replies (1xx but 101) are not told of; redirects are the caller's to follow;
- * - the request with status code 0 when there was no connection to be had, after all retries;
- * - NULL when the exchange broke off, the reply is malformed, or a limit was exceeded. The request
- *   is gone then, unless the user owns it.
- * With the latter two the error callback is called just before. The request is freed when its
- * callback returns, unless the user owns it (evhttp_request_own()). All callbacks come from the
- * loop, and may make requests, cancel them, or free the connection.
- *
- * The library adds Host, Content-Length or Transfer-Encoding where the request needs them. Those two
- * say what is sent, whatever the output headers have; "Transfer-Encoding: chunked" there has the
- * body sent chunked. With "Expect: 100-continue" the body waits for the server's word, for one
- * second. A reply that is complete before the request was sent closes the connection.
- *
- * A server may close a connection just when a request is sent over it for the second or a later
- * time. When nothing of a reply has come then, a request that has no body and is idempotent (RFC
- * 9110 9.2.2) is sent once more over a new connection; others fail with EVREQ_HTTP_EOF.
- *
- * Limits in force without being asked for: 64 KiB for the head of a reply (whole within 30 seconds
- * from its first byte), 100 fields, 45 seconds for connecting, 50 seconds of silence in reading and
- * in writing. Bodies are not limited: see evhttp_connection_set_max_body_size() and
- * evhttp_request_set_chunked_cb(). */
-
-struct evdns_base;
-
-/** Makes a connection to a host (name or address; copied) and port. With an evdns_base names are
- * looked up without blocking. `base` NULL: the one that event_init() made, or the one that
- * evhttp_connection_set_base() will name. NULL when out of memory. */
-EVENT2_EXPORT_SYMBOL
-struct evhttp_connection *evhttp_connection_base_new(struct event_base *base,
-                                                     struct evdns_base *dnsbase,
-                                                     const char *address, ev_uint16_t port);
-/** As evhttp_connection_base_new(), over a bufferevent without a socket (NULL: one of its own), that
- * it owns from then on. When NULL is returned it is still the caller's. */
-EVENT2_EXPORT_SYMBOL
-struct evhttp_connection *evhttp_connection_base_bufferevent_new(struct event_base *base,
-                                                                 struct evdns_base *dnsbase,
-                                                                 struct bufferevent *bev,
-                                                                 const char *address,
-                                                                 ev_uint16_t port);
-/** The same over a bufferevent, of any kind, that is connected already (libevent 2.2). Once that
- * connection has ended there is no other, and requests fail. */
-EVENT2_EXPORT_SYMBOL
-struct evhttp_connection *evhttp_connection_base_bufferevent_reuse_new(struct event_base *base,
-                                                                       struct evdns_base *dnsbase,
-                                                                       struct bufferevent *bev);
-/** The same for a server on a local socket with this path (libevent 2.2); not on Windows. */
-EVENT2_EXPORT_SYMBOL
-struct evhttp_connection *evhttp_connection_base_bufferevent_unix_new(struct event_base *base,
-                                                                      struct bufferevent *bev,
-                                                                      const char *path);
-
-/** Makes a request; `req` is the connection's from then on, whatever is returned. `uri` is the
- * target as it is sent, such as "/path?query"; an empty path becomes "/". Returns 0; or -1, with the
- * request freed unless the user owns it and without any callback: the method, the target or a field
- * cannot be sent as it is (a line end or a space in the target, say), there cannot even be an
- * attempt to connect, or memory ran out. */
-EVENT2_EXPORT_SYMBOL
-int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *req,
-                        enum evhttp_cmd_type type, const char *uri);
-
-/** Takes a request back and frees it unless the user owns it; its callback is not called. One that
- * is under way ends its connection, over which nothing more can be read in order: its error
- * callback hears EVREQ_HTTP_REQUEST_CANCEL, and requests that wait go over a new one. Not for a
- * request whose callback has returned. May be called from its other callbacks. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_cancel_request(struct evhttp_request *req);
-
-/** Frees the connection when its last request, made or yet to be made, is done with. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_free_on_completion(struct evhttp_connection *evcon);
-
-/* What follows counts from the next attempt to connect on. */
-
-/** The address family to connect over: AF_INET, AF_INET6, or AF_UNSPEC (the default). */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_family(struct evhttp_connection *evcon, int family);
-/** The address to connect from; copied. NULL: the system's choice. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_local_address(struct evhttp_connection *evcon, const char *address);
-/** The port to connect from; 0: the system's choice. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_local_port(struct evhttp_connection *evcon, ev_uint16_t port);
-/** How long connecting may take, the look-up of the name included. NULL or zero: the default of 45
- * seconds. evhttp_connection_set_timeout() sets it too. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_connect_timeout_tv(struct evhttp_connection *evcon,
-                                              const struct timeval *tv);
-/** How often an attempt to connect that came to nothing is repeated: by default never; -1: without
- * end. Requests wait meanwhile. A connection that breaks later is no matter of this. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_retries(struct evhttp_connection *evcon, int retry_max);
-/** The pause before the first repetition; each further one is twice as long, up to an hour. NULL:
- * the default of 2 seconds. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_initial_retry_tv(struct evhttp_connection *evcon,
-                                            const struct timeval *tv);
-/** Sets a callback that knows further methods to send (libevent 2.2): as
- * evhttp_set_ext_method_cmp(), called with `method` NULL and `type` set. */
-EVENT2_EXPORT_SYMBOL
-void evhttp_connection_set_ext_method_cmp(struct evhttp_connection *evcon,
-                                          int (*cmp)(struct evhttp_ext_method *));
-
 /* ---- Field lists ----
  *
  * Field names are compared without regard to letter case. */
@@ -709,6 +593,7 @@ void evhttp_clear_headers(struct evkeyvalq *headers);
 }
 #endif
 
+#include <event2/http_client.h>
 #include <event2/http_uri.h>
 
 #endif
