@@ -296,7 +296,8 @@ static int hand_over_late(struct kqueue_state *state) {
     num = kevent(state->queue, state->late, state->num_late, state->reports, state->num_reports,
                  &at_once);
   } while (num < 0 && errno == EINTR);
-  state->num_late = 0;
+  /* After an error of the system the changes are made again: repeating one does no harm. */
+  if (num >= 0) state->num_late = 0;
   return num;
 }
 

@@ -35,6 +35,9 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
 int evhttp_serve_socket(struct evhttp *http, evutil_socket_t fd, const struct sockaddr *addr,
                         int addrlen) {
   struct sockaddr_storage peer;
+  int type;
+  ev_socklen_t type_len = sizeof(type);
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, (char *)&type, &type_len) < 0) return -1;
   /* Of a local address, the end of its path may be missing. */
   memset(&peer, 0, sizeof(peer));
   if (evutil_make_socket_nonblocking(fd) < 0) return -1;

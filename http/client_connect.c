@@ -139,9 +139,9 @@ static void report(struct strata_http_request *request, enum evhttp_request_erro
   req->evcon = NULL;
   strata_http_request_enter(request);
   if (req->error_cb) req->error_cb(error, req->cb_arg);
-  if (req->cb) req->cb(req, req->cb_arg);
-  req->flags &= ~EVHTTP_REQ_DEFER_FREE;
-  strata_http_request_release(request, NULL);
+  /* The error callback may have cancelled or freed it. */
+  if (req->cb && !(req->flags & EVHTTP_REQ_NEEDS_FREE)) req->cb(req, req->cb_arg);
+  strata_http_client_let_go(request);
 }
 
 /* Those that are there now, not those that their callbacks make. */

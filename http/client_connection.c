@@ -61,12 +61,20 @@ static int persists(const struct strata_http_client_connection *con) {
          !con->common.eof && !con->failed && !con->write_failed;
 }
 
+void strata_http_client_let_go(struct strata_http_request *request) {
+  if (request->pub.evcon) {
+    strata_http_request_leave(request, NULL);
+    return;
+  }
+  request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
+  strata_http_request_release(request, NULL);
+}
+
 static void call_cb(struct strata_http_request *request) {
   request->pub.kind = EVHTTP_RESPONSE;
   strata_http_request_enter(request);
   if (request->pub.cb) request->pub.cb(&request->pub, request->pub.cb_arg);
-  request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
-  strata_http_request_release(request, NULL);
+  strata_http_client_let_go(request);
 }
 
 void strata_http_client_complete(struct strata_http_client_connection *con) {
@@ -99,7 +107,10 @@ void strata_http_client_fail(struct strata_http_client_connection *con,
 /* ---- Driving ---- */
 
 static int step_disconnected(struct strata_http_client_connection *con) {
-  if (EV_TAILQ_EMPTY(&con->requests)) return 0;
+  if (EV_TAILQ_EMPTY(&con->requests)) {
+    con->num_retries = 0;
+    return 0;
+  }
   strata_http_client_attempt(con);
   return 0;
 }
@@ -333,14 +344,17 @@ static void on_no_memory(struct evhttp_connection *evcon) {
 
 static void on_forget(struct evhttp_connection *evcon, struct strata_http_request *request) {
   struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
+  strata_http_connection_enter(evcon);
   if (con->request != request) {
     EV_TAILQ_REMOVE(&con->requests, &request->pub, next);
     request->pub.evcon = NULL;
+    strata_http_client_settle_free(con);
+    strata_http_connection_leave(evcon);
     return;
   }
   strata_http_client_detach(con);
-  strata_http_connection_enter(evcon);
   strata_http_client_disconnect(con);
+  strata_http_client_settle_free(con);
   if (!evcon->dead) strata_http_client_go_on(con);
   strata_http_connection_leave(evcon);
 }
@@ -451,7 +465,10 @@ struct evhttp_connection *evhttp_connection_base_bufferevent_reuse_new(struct ev
   con->state = STRATA_HTTP_CLIENT_IDLE;
   bufferevent_disable(bev, EV_READ);
   bufferevent_enable(bev, EV_WRITE);
-  if (strata_http_connection_attach(&con->common) < 0) return give_up(con);
+  if (strata_http_connection_attach(&con->common) < 0) {
+    bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
+    return give_up(con);
+  }
   /* The peer's end is noticed from now on. */
   strata_http_connection_defer(&con->common);
   return &con->common;

@@ -9,15 +9,14 @@ struct evdns_base;
 
 /* One connection of a client, and what it is at:
  *
- *                   +------------ no luck, another attempt ------------+
- *                   v                                                  |
- *              WAITING --time--+        +------------- no luck --------+-->
- * requests fail v        | DISCONNECTED --request--> CONNECTING --connected-->
- * IDLE --request--> HEAD --head--> BODY ^ |  ^              |              | |
- * |  +-- complete, persists -------+
- *        +------ peer closes, silence, stray bytes ------+                 | |
- *        +------ complete, does not persist; the exchange breaks
- * ----------+--------------+
+ *   DISCONNECTED --request--> CONNECTING --connected--> IDLE --request--> HEAD --head--> BODY
+ *     ^      ^                  |     ^                 |  ^                               |
+ *     |      |          no luck v     | time            |  +----- complete, persists ------+
+ *     |      +-- too often --- WAITING                  |
+ *     +-- peer closes, silence, stray bytes ------------+
+ *
+ * From HEAD and BODY a reply after which the connection does not persist, or an exchange that
+ * breaks, leads to DISCONNECTED.
  *
  * Requests wait in a queue and are sent one at a time: the next when the reply
  * before it is complete. In HEAD the request is written while its reply is
@@ -129,6 +128,10 @@ void strata_http_client_complete(struct strata_http_client_connection *con);
 /* The current request has failed: reports it, and closes. */
 void strata_http_client_fail(struct strata_http_client_connection *con,
                              enum evhttp_request_error error);
+
+/* Ends the use of a request, between strata_http_request_enter() and leave(), after a callback that
+ * may have made it again: it is a connection's then. */
+void strata_http_client_let_go(struct strata_http_request *request);
 
 /* Frees the connection where that has been asked for and no request is left. */
 void strata_http_client_settle_free(struct strata_http_client_connection *con);

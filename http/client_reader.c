@@ -88,6 +88,8 @@ static int accept_head(struct strata_http_client_connection *con, const char *da
   struct strata_http_request *request = con->request;
   if (strata_http_request_fill_response(request, data) < 0) return refuse(con, -1);
   evbuffer_drain(input_of(con), request->parser.consumed);
+  /* A body that is held back stays so: the server has decided without it. */
+  con->continue_ns = STRATA_HTTP_NEVER;
   request->pub.kind = EVHTTP_RESPONSE;
   request->pub.response_code = request->parser.status_code;
   request->pub.major = (char)request->parser.version_major;
@@ -113,8 +115,10 @@ static int judge_head(struct strata_http_client_connection *con, const char *dat
   if (result != EVHTTP_PARSE_DONE) return refuse(con, result);
   if (status >= 200) return accept_head(con, data);
   if (status != 101) return skip_interim(con, status);
-  /* A server may not change to what was not asked for (RFC 9110 7.8). */
-  return request->wants_upgrade ? accept_head(con, data) : refuse(con, EVHTTP_PARSE_BAD_STATUS);
+  /* A server may not change to what was not asked for (RFC 9110 7.8), nor in mid-request. */
+  if (!request->wants_upgrade || con->upload != STRATA_HTTP_UPLOAD_DONE)
+    return refuse(con, EVHTTP_PARSE_BAD_STATUS);
+  return accept_head(con, data);
 }
 
 static int read_head(struct strata_http_client_connection *con) {

@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 
 #include "http/client_connection.h"
+#include "util/log.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -23,6 +24,10 @@ static int prepare(struct strata_http_client_connection *con, struct strata_http
   if (request->uri_is_own) strata_free(request->pub.uri);
   request->pub.uri = target;
   request->uri_is_own = 1;
+  /* What an earlier use has left. */
+  if (request->pub.uri_elems) evhttp_uri_free(request->pub.uri_elems);
+  request->pub.uri_elems = NULL;
+  evhttp_clear_headers(&request->trailers);
   request->pub.kind = EVHTTP_REQUEST;
   request->pub.type = type;
   request->pub.response_code = 0;
@@ -44,7 +49,9 @@ int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *
                         enum evhttp_cmd_type type, const char *uri) {
   struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
   struct strata_http_request *request = strata_http_request_of(req);
-  int was_first = EV_TAILQ_EMPTY(&con->requests) && !con->request;
+  int was_first;
+  strata_assert(strata_http_connection_is_client(evcon));
+  was_first = EV_TAILQ_EMPTY(&con->requests) && !con->request;
   if (!evcon->base || evcon->dead || prepare(con, request, type, uri) < 0) {
     strata_http_request_release(request, NULL);
     return -1;

@@ -84,7 +84,10 @@ void strata_http_reply_error(struct strata_http_request *request, int code, cons
     evbuffer_drain(own, evbuffer_get_length(own));
     if (!send_custom(request, &reply)) send_default(request, &reply);
   }
-  if (request->pub.evcon) strata_http_reply_complete(request);
+  if (request->pub.evcon) {
+    strata_http_server_connection_of(request->pub.evcon)->written_cb = NULL;
+    strata_http_reply_complete(request);
+  }
   if (!nested) strata_http_request_leave(request, NULL);
 }
 

@@ -44,10 +44,11 @@ int strata_http_reply_progress_is_due(const struct strata_http_server_connection
   return con->progress.check_ns && con->progress.check_ns == con->common.deadline_ns;
 }
 
-/* What has to be taken in a window; in steps of a microsecond, which cannot overflow. */
+/* What has to be taken in a window. */
 static uint64_t least(const struct strata_http_server_connection *con) {
-  uint64_t window_us = (uint64_t)(con->common.timeouts.write_ns / 1000);
-  return window_us * con->server->patience.min_reply_rate / 1000000;
+  uint64_t window_ms = (uint64_t)(con->common.timeouts.write_ns / 1000000);
+  return window_ms / 1000 * con->server->patience.min_reply_rate +
+         window_ms % 1000 * con->server->patience.min_reply_rate / 1000;
 }
 
 int strata_http_reply_progress_check(struct strata_http_server_connection *con) {

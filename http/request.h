@@ -86,8 +86,8 @@ struct strata_http_request *strata_http_request_acquire(struct evhttp *http);
  * `data` is the head's first byte. Returns 0, or -1 when out of memory. */
 int strata_http_request_fill(struct strata_http_request *request, const char *data);
 
-/* Fills in the fields and the reason of a response's complete head that begins at `data`. Returns 0,
- * or -1 when out of memory. */
+/* Fills in the fields and the reason of a response's complete head that begins at `data`. Returns
+ * 0, or -1 when out of memory. */
 int strata_http_request_fill_response(struct strata_http_request *request, const char *data);
 
 /* Whether the user has paused the body, so that no more of it is to be taken from the input. */

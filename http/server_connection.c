@@ -169,9 +169,11 @@ static void report_complete(struct strata_http_server_connection *con) {
 
 /* All output has left: tells those who wait for it. */
 static void report_written(struct strata_http_server_connection *con) {
-  void (*cb)(struct evhttp_connection *, void *) = con->written_cb;
+  void (*cb)(struct evhttp_connection *, void *);
   while (!con->common.dead && !EV_TAILQ_EMPTY(&con->completing)) report_complete(con);
-  if (con->common.dead || !cb) return;
+  /* Those callbacks may have sent more. */
+  if (con->common.dead || !con->written_cb || output_len(con) > 0) return;
+  cb = con->written_cb;
   con->written_cb = NULL;
   cb(&con->common, con->written_cb_arg);
 }

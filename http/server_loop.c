@@ -69,7 +69,9 @@ static void on_wake(evutil_socket_t fd, short what, void *arg) {
     handed = next;
   }
   if (orders & STRATA_HTTP_ORDER_STOP_ACCEPTING) stop_accepting(loop);
-  if (orders & STRATA_HTTP_ORDER_END) event_base_loopexit(loop->base, NULL);
+  /* Without memory for that it ends a little sooner. */
+  if (orders & STRATA_HTTP_ORDER_END && event_base_loopexit(loop->base, NULL) < 0)
+    event_base_loopbreak(loop->base);
 }
 
 int strata_http_server_loop_init(struct strata_http_server_loop *loop, struct event_base *base) {

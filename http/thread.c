@@ -17,12 +17,17 @@ static void *run_thread(void *arg) {
   return NULL;
 }
 
-/* A thread begins with its creator's mask. Profilers send SIGPROF to the thread that is busy. */
+/* A thread begins with its creator's mask. Left out are the signals that a thread raises itself by
+ * a fault, whose handlers tell of it, and SIGPROF, which profilers send to the thread that is busy.
+ */
 static int create(struct strata_thread *thread) {
+  static const int left_out[] = {SIGABRT, SIGBUS,  SIGFPE, SIGILL,
+                                 SIGPROF, SIGSEGV, SIGSYS, SIGTRAP};
   sigset_t all, before;
+  size_t i;
   int error;
   sigfillset(&all);
-  sigdelset(&all, SIGPROF);
+  for (i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) sigdelset(&all, left_out[i]);
   if (pthread_sigmask(SIG_SETMASK, &all, &before)) return -1;
   error = pthread_create(&thread->id, NULL, run_thread, thread);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

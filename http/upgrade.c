@@ -40,5 +40,7 @@ struct bufferevent *strata_http_upgrade(struct evhttp_request *req, int code, co
   }
   req->userdone = 1;
   join(upgraded, evhttp_connection_get_server(evcon));
+  /* It watches a buffer that is the caller's from here on. */
+  strata_http_reply_progress_stop(strata_http_server_connection_of(evcon));
   return strata_http_connection_take_bufferevent(evcon);
 }

@@ -27,6 +27,8 @@ void strata_ws_release(struct evws_connection *evws) {
 static void clear(struct evws_connection *evws) {
   event_del(&evws->timer);
   event_del(&evws->resume);
+  event_debug_unassign(&evws->timer);
+  event_debug_unassign(&evws->resume);
   if (evws->endcb) evws->endcb(evws->endcb_arg);
   if (evws->bufev) bufferevent_free(evws->bufev);
   evws->bufev = NULL;
@@ -89,8 +91,14 @@ static void ping(struct evws_connection *evws) {
   if (was_empty) evws->written_len = evws->queued_len;
 }
 
+/* Then it is we who do not listen. */
+static int is_full_and_paused(const struct evws_connection *evws) {
+  return evws->paused &&
+         evbuffer_get_length(bufferevent_get_input(evws->bufev)) >= STRATA_WS_INPUT_HIGH;
+}
+
 static void tick(struct evws_connection *evws) {
-  if (is_alive(evws)) {
+  if (is_alive(evws) || is_full_and_paused(evws)) {
     evws->pinged = 0;
   } else if (evws->pinged) {
     evws->broken = 1;
@@ -183,7 +191,7 @@ static void settle(struct evws_connection *evws) {
 }
 
 void strata_ws_drive(struct evws_connection *evws) {
-  if (evws->dead) return;
+  if (evws->dead || !evws->bufev) return;
   evws->again = 1;
   /* Asked for by a user callback (bufferevent_trigger()): its return comes back here. */
   if (evws->depth) return;
@@ -267,6 +275,7 @@ void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
   /* A new bufferevent writes already. */
   short off = (short)(EV_WRITE & ~bufferevent_get_enabled(bufev));
   evws->bufev = bufev;
+  evws->queued_len = strata_ws_output_len(evws); /* what HTTP has left to write */
   evws->state = state;
   bufferevent_setcb(bufev, on_read, on_write, on_event, evws);
   bufferevent_setwatermark(bufev, EV_READ, 0, STRATA_WS_INPUT_HIGH);

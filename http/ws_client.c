@@ -194,6 +194,7 @@ static void open_session(struct evws_connection *evws) {
   strata_ws_client_free(client);
   evws->client = NULL;
   strata_ws_enter(evws, STRATA_WS_OPEN);
+  evws->again = 1; /* What other threads have sent waits. */
   if (opencb) opencb(evws, arg);
 }
 

@@ -124,7 +124,8 @@ int strata_ws_response_check(const struct evkeyvalq *headers, const char *key, c
   if (!fields_list(headers, "Connection", "upgrade")) return 0;
   if (find_field(headers, "Sec-WebSocket-Accept", &accept) != 1 || strcmp(accept, expected))
     return 0;
-  if (find_field(headers, "Sec-WebSocket-Extensions", &extensions) && *extensions) return 0;
+  /* None was offered. */
+  if (find_field(headers, "Sec-WebSocket-Extensions", &extensions)) return 0;
   if (num_protocols == 0) return 1;
   return num_protocols == 1 && offered &&
          strata_ws_offers(offered, *out_protocol, strlen(*out_protocol));

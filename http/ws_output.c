@@ -147,6 +147,7 @@ void strata_ws_take_remote(struct evws_connection *evws) {
   strata_lock_acquire(evws->lock);
   evws->loop_thread = strata_thread_id();
   if (evws->state == STRATA_WS_CONNECTING) {
+    if (evws->remote_closing) evws->broken = 1;
     strata_lock_release(evws->lock);
     return;
   }

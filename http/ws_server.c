@@ -120,21 +120,30 @@ static struct server_session *prepare(struct evhttp_request *req, const char *ke
   return NULL;
 }
 
+/* NULL and *out_is_gone set: the connection's close callback has freed the server, and so the
+ * request and the session. */
 static struct evws_connection *begin(struct evhttp_request *req, const char *key, ws_on_msg_cb cb,
-                                     void *arg, int options) {
+                                     void *arg, int options, int *out_is_gone) {
   struct server_session *session = prepare(req, key, cb, arg, options);
+  struct evws_connection *evws;
   struct bufferevent *bufev;
   if (!session) return NULL;
+  evws = session->evws;
+  strata_ws_hold(evws);
   bufev = strata_http_upgrade(req, 101, "Switching Protocols", &session->upgraded);
-  if (!bufev) {
-    strata_ws_discard(session->evws);
-    strata_free(session);
-    return NULL;
+  if (bufev && !evws->dead) {
+    evws->endcb = on_session_end;
+    evws->endcb_arg = session;
+    strata_ws_start(evws, bufev, STRATA_WS_OPEN);
+    strata_ws_release(evws);
+    return evws;
   }
-  session->evws->endcb = on_session_end;
-  session->evws->endcb_arg = session;
-  strata_ws_start(session->evws, bufev, STRATA_WS_OPEN);
-  return session->evws;
+  *out_is_gone = evws->dead;
+  if (bufev) bufferevent_free(bufev);
+  if (!evws->dead) strata_ws_discard(evws);
+  strata_free(session);
+  strata_ws_release(evws);
+  return NULL;
 }
 
 struct evws_connection *evws_new_session(struct evhttp_request *req, ws_on_msg_cb cb, void *arg,
@@ -142,12 +151,13 @@ struct evws_connection *evws_new_session(struct evhttp_request *req, ws_on_msg_c
   const char *key;
   enum strata_ws_request_kind kind = strata_ws_request_check(req, &key);
   struct evws_connection *evws;
+  int is_gone = 0;
   if (kind != STRATA_WS_REQUEST_OK) {
     refuse(req, kind);
     return NULL;
   }
-  evws = evhttp_request_get_connection(req) ? begin(req, key, cb, arg, options) : NULL;
-  if (!evws) {
+  evws = evhttp_request_get_connection(req) ? begin(req, key, cb, arg, options, &is_gone) : NULL;
+  if (!evws && !is_gone) {
     evhttp_clear_headers(req->output_headers);
     evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
   }

@@ -26,6 +26,7 @@ int evws_connection_set_ping_interval(struct evws_connection *evws, const struct
   evws->ping_ns = tv ? strata_timeval_to_ns(tv) : 0;
   if (evws->ping_ns < 0) evws->ping_ns = 0;
   if (evws->state != STRATA_WS_OPEN || !evws->bufev || evws->dead) return 0;
+  if (evws->broken) return -1; /* it ends anyway */
   evws->pinged = 0;
   evws->received = 1;
   strata_ws_set_timer(evws, evws->ping_ns);

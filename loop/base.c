@@ -87,10 +87,13 @@ static void sink_add_result(struct event_readiness_sink *sink, struct event_oper
 static void sink_end_report(struct event_readiness_sink *sink) {
   struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
   /* Whoever frees the base waits as well, and runs no loop; and nobody else would try again. */
-  if (base->is_closing)
+  if (base->is_closing) {
     while (base->backend->wake(base->backend_state) < 0) continue;
-  else
-    event_base_notify(base);
+  } else {
+    do {
+      event_base_notify(base);
+    } while (base->may_be_waiting && base->backend->wake && event_base_runs_elsewhere(base));
+  }
   event_base_unlock(base);
 }
 

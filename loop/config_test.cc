@@ -53,10 +53,9 @@ TEST(ConfigMethods, DefaultIsTheFirstSupported) {
   EXPECT_EQ(methods[0], MethodWith(nullptr));
   Config config(event_config_new());
   EXPECT_EQ(methods[0], MethodWith(config.get()));
-#ifdef STRATA_KQUEUE_EMULATION
-  EXPECT_EQ("kqueue", methods[0]);
-#elif defined(__linux__)
-  EXPECT_EQ("epoll", methods[0]);
+#ifdef __linux__
+  // The latter emulated: --config=kqueue.
+  EXPECT_TRUE(methods[0] == "epoll" || methods[0] == "kqueue") << methods[0];
 #endif
 }
 
@@ -91,9 +90,10 @@ TEST(ConfigMethods, EnvironmentTurnsMethodsOff) {
   EXPECT_EQ(methods[0], MethodWith(config.get()));
 }
 
-#if defined(__linux__) && !defined(STRATA_KQUEUE_EMULATION)
+#ifdef __linux__
 TEST(ConfigMethods, EpollFeatures) {
   Loop loop;
+  if (std::string(event_base_get_method(loop)) != "epoll") GTEST_SKIP();
   EXPECT_EQ(EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE, event_base_get_features(loop));
 }
 

@@ -171,7 +171,10 @@ static int launch_send(struct bufferevent_async *async) {
   len = bufferevent_claim(bev, EV_WRITE, len);
   if (!len) {
     bufferevent_settle(bev, EV_WRITE);
-    return bufferevent_rate_limit_refresh(bev) & EV_WRITE ? -1 : 0; /* only limits give nothing */
+    /* Only limits give nothing. */
+    if (!(bufferevent_rate_limit_refresh(bev) & EV_WRITE)) return 0;
+    errno = ENOMEM;
+    return -1;
   }
   if (pin(async, len) == 0 && bufferevent_async_launch(async, &async->send) == 0) return 0;
   int error = errno;

@@ -59,7 +59,11 @@ static void report_no_memory(struct bufferevent_private *bev, short direction) {
 
 static void look(struct bufferevent_private *bev, short direction) {
   const struct timeval *timeout = timeout_of(bev, direction);
-  if (!timeout || !bufferevent_awaits_progress(bev, direction)) return;
+  if (!timeout) return;
+  if (!bufferevent_awaits_progress(bev, direction)) {
+    bev->waiting &= (uint8_t)~direction; /* its timer begins anew with the next update() */
+    return;
+  }
   int64_t due = strata_ns_add(*since_of(bev, direction), length_ns(bev, timeout));
   int64_t now = event_base_loop_time_ns(bev->bev.ev_base);
   if (due <= now) {
@@ -116,7 +120,9 @@ static int set_timeout(struct bufferevent_private *bev, short direction,
   if (!timeout) timeout = &none;
   bool is_none = !timeout->tv_sec && !timeout->tv_usec;
   struct event *timer = timer_of(bev, direction);
-  if (is_none || !bufferevent_awaits_progress(bev, direction))
+  bool awaits = bufferevent_awaits_progress(bev, direction);
+  if (!awaits) bev->waiting &= (uint8_t)~direction; /* begins anew with the next update() */
+  if (is_none || !awaits)
     event_del_noblock(timer);
   else if (event_add(timer, timeout) < 0)
     return -1;

@@ -256,7 +256,8 @@ void bufferevent_rate_limit_group_charge(struct bufferevent_rate_limit *member,
   int64_t amount = (int64_t)len;
   strata_lock_acquire(group->lock);
   group->queues[direction].total += len;
-  turn->used += amount;
+  /* A flush moves bytes without a claim, and without a settle(). */
+  if (turn->share) turn->used += amount;
   /* A callback of a buffer may have changed the group since the claim. */
   int64_t from_reserve = amount < turn->reserved ? amount : turn->reserved;
   turn->reserved -= from_reserve;

@@ -16,7 +16,8 @@
 enum {
   kMaxMembers = 1000,
   kMaxMessageLen = 16 * 1024,
-  kMaxUnsentLen = 256 * 1024, /* one who is further behind is dropped */
+  /* One who is further behind is dropped. More than the history, whose bytes may be escaped. */
+  kMaxUnsentLen = 1024 * 1024,
   kMaxPerSecond = 10,
 };
 static const struct timeval kPingInterval = {30, 0};

@@ -224,7 +224,8 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
             args = ["$(rootpath :%s)" % name],
             data = [":" + name],
             env = _env(backend),
-            tags = tags + ["other_backend"],
+            tags = tags + ["other_backend"] +
+                   ([] if backend.startswith("completion") else ["other_readiness"]),
             target_compatible_with = _BACKENDS[backend].compatible_with,
             **kwargs
         )

@@ -23,6 +23,12 @@ def with_kqueue(values):
         "//conditions:default": [],
     })
 
+# copts: --config=kqueue.
+KQUEUE_EMULATION_COPTS = select({
+    "//tools/platforms:kqueue_emulation": ["-DSTRATA_KQUEUE_EMULATION=1"],
+    "//conditions:default": [],
+})
+
 # target_compatible_with: AFD, IOCP.
 WINDOWS_ONLY = select({
     "//tools/platforms:windows": [],

@@ -385,8 +385,8 @@ typedef int (*evhttp_body_cb)(struct evhttp_request *req, struct evbuffer *out, 
 #define EVHTTP_BODY_MORE 1
 /** That was the last. */
 #define EVHTTP_BODY_LAST 0
-/** It cannot go on: what was written so far is sent and the connection closed, so that the peer
- * knows the body to be incomplete (an HTTP/1.0 client can know only if there was a length). */
+/** It cannot go on: the connection is closed (a server's when what was written so far is sent), so
+ * that the peer knows the body to be incomplete (an HTTP/1.0 client only if there was a length). */
 #define EVHTTP_BODY_ABORT (-1)
 
 /** Sends a reply with a body of `len` bytes that `cb` provides; -1: of unknown length, sent as by

@@ -39,7 +39,7 @@ extern "C" {
  * The library adds Host, Content-Length or Transfer-Encoding where the request needs them. Those two
  * say what is sent, whatever the output headers have; "Transfer-Encoding: chunked" there has the
  * body sent chunked. With "Expect: 100-continue" the body waits for the server's word, for one
- * second. A reply that is complete before the request was sent closes the connection.
+ * second. A reply that is complete while much of the request is unsent closes the connection.
  *
  * A server may close a connection just when a request is sent over it for the second or a later
  * time. When nothing of a reply has come then, a request that has no body and is idempotent (RFC
@@ -91,7 +91,8 @@ int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *
 /** Takes a request back and frees it unless the user owns it; its callback is not called. One that
  * is under way ends its connection, over which nothing more can be read in order: its error
  * callback hears EVREQ_HTTP_REQUEST_CANCEL, and requests that wait go over a new one. Not for a
- * request whose callback has returned. May be called from its other callbacks. */
+ * request whose callback has returned. May be called from its other callbacks; not from its error
+ * callback unless the user owns it, because it may be gone by then. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_cancel_request(struct evhttp_request *req);
 

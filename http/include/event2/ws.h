@@ -194,7 +194,8 @@ void evws_connection_set_drainedcb(struct evws_connection *evws, evws_event_cb c
 /** Begins the closing handshake with a code (WS_CR_NONE: none). From now on nothing is sent, and
  * messages that come are dropped; the close callback follows when the peer has answered, or has not
  * for too long. A code that may not be sent counts as 1000. Does nothing on a session that is
- * closing already; one that is not open yet ends without a handshake. */
+ * closing already, or that evws_client_start() has not been called for; one that is not open yet ends
+ * without a handshake. */
 EVENT2_EXPORT_SYMBOL
 void evws_close(struct evws_connection *evws, ev_uint16_t reason);
 
