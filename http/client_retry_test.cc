@@ -153,6 +153,7 @@ TEST_F(ClientTest, BodyBreaksOff) {
   EXPECT_EQ(exchange.error, EVREQ_HTTP_EOF);
 }
 
+#ifndef _WIN32  // Wine ends the stream where a reset is asked for.
 TEST_F(ClientTest, ResetIsNoEndOfABody) {
   Connection con(&loop_, server_.port());
   Exchange exchange;
@@ -167,6 +168,7 @@ TEST_F(ClientTest, ResetIsNoEndOfABody) {
   // libevent takes a reset for an orderly end.
   EXPECT_EQ(exchange.error, OnLibevent() ? EVREQ_HTTP_EOF : EVREQ_HTTP_BUFFER_ERROR);
 }
+#endif
 
 // ---- A request that meets a connection on its way down ----
 

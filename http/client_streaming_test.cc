@@ -7,7 +7,6 @@
 #endif
 
 #include "http/client_testing.h"
-#include "http/client_upgrade.h"
 
 namespace {
 
@@ -298,7 +297,7 @@ TEST_F(ClientTest, UpgradedConnectionIsHandedOver) {
   bufferevent *bev = nullptr;
   exchange.WithField("Connection", "Upgrade").WithField("Upgrade", "x");
   exchange.on_reply = [&] {
-    bev = strata_http_client_upgrade(con.get());
+    bev = evhttp_connection_take_bufferevent(con.get());
     con.Forget();
   };
   exchange.Make(con.get());
@@ -323,7 +322,7 @@ TEST_F(ClientTest, AnotherRequestAfterAnUpgradeTakesANewConnection) {
   next.Make(con.get());
   ASSERT_TRUE(Finish(&next));
   EXPECT_EQ(server_.peers.size(), 2u);
-  EXPECT_EQ(strata_http_client_upgrade(con.get()), nullptr);
+  EXPECT_EQ(evhttp_connection_take_bufferevent(con.get()), nullptr);
 }
 
 TEST_F(ClientTest, RequestsGoThroughATunnel) {

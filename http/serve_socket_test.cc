@@ -94,6 +94,7 @@ TEST_F(ServeSocketTest, ALocalSocketHasNoName) {
 }
 #endif
 
+#ifndef _WIN32  // There a connection whose peer has gone is not accepted.
 TEST_F(ServeSocketTest, APeerThatHasGoneIsNoError) {
   {
     Client client(&loop_, acceptor_.port());
@@ -103,6 +104,7 @@ TEST_F(ServeSocketTest, APeerThatHasGoneIsNoError) {
   ASSERT_EQ(Serve(), 0);
   EXPECT_TRUE(loop_.RunUntil([this] { return evhttp_get_connection_count(server_.http()) == 0; }));
 }
+#endif
 
 TEST_F(ServeSocketTest, TooManyAreToldSo) {
   evhttp_set_max_connections(server_.http(), 1);

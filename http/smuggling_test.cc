@@ -159,6 +159,9 @@ TEST_F(SmugglingTest, ByteByByte) {
 
 // In two pieces, at every byte of the case that is not the request behind it.
 TEST_F(SmugglingTest, CutAnywhere) {
+#ifdef _WIN32
+  GTEST_SKIP() << "some 30,000 connections, which take Wine minutes";
+#endif
   const size_t next_len = smuggling::Next().size();
   for (const SmugglingCase &c : SmugglingCases()) {
     size_t end = c.bytes.size() - next_len;

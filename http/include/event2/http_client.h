@@ -100,6 +100,18 @@ void evhttp_cancel_request(struct evhttp_request *req);
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_free_on_completion(struct evhttp_connection *evcon);
 
+/** Takes the bufferevent of a connection that has stopped being HTTP: its last reply was 101, to a
+ * request with "Connection: Upgrade", or 2xx to CONNECT (RFC 9110 7.8, 9.3.6). The callback of that
+ * request is the place to call this; until then the connection does not read, so what followed the
+ * reply's head waits in the bufferevent's input.
+ *
+ * The connection ends as by evhttp_connection_free() (its close callback is called, requests that
+ * wait are gone) but for the bufferevent, which is the caller's from then on, without callbacks and
+ * timeouts, reading disabled, writing enabled. NULL, and nothing has changed, when the connection is
+ * none such. */
+EVENT2_EXPORT_SYMBOL
+struct bufferevent *evhttp_connection_take_bufferevent(struct evhttp_connection *evcon);
+
 /* What follows counts from the next attempt to connect on. */
 
 /** The address family to connect over: AF_INET, AF_INET6, or AF_UNSPEC (the default). */
