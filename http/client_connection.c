@@ -254,10 +254,6 @@ static void on_event(struct evhttp_connection *evcon, short what) {
   strata_http_connection_drive(evcon);
 }
 
-static int64_t earlier(int64_t one_ns, int64_t other_ns) {
-  return one_ns < other_ns ? one_ns : other_ns;
-}
-
 /* While there is something to send, the write timeout watches. */
 static int64_t reply_deadline(struct strata_http_client_connection *con, int64_t now_ns) {
   struct strata_http_request *request = con->request;
@@ -268,12 +264,11 @@ static int64_t reply_deadline(struct strata_http_client_connection *con, int64_t
                 : strata_ns_add(now_ns, con->common.timeouts.read_ns);
   if (con->upload == STRATA_HTTP_UPLOAD_PROVIDED && request->provider.waiting)
     silence = STRATA_HTTP_NEVER;
-  if (con->upload == STRATA_HTTP_UPLOAD_HELD) return earlier(silence, con->continue_ns);
+  if (con->upload == STRATA_HTTP_UPLOAD_HELD) return strata_http_earlier(silence, con->continue_ns);
   if (con->state == STRATA_HTTP_CLIENT_BODY || !evhttp_head_parser_begun(&request->parser))
     return silence;
-  if (!request->head_deadline_ns)
-    request->head_deadline_ns = strata_ns_add(now_ns, con->common.timeouts.head_ns);
-  return earlier(silence, request->head_deadline_ns);
+  return strata_http_earlier(silence,
+                             strata_http_connection_head_deadline(&con->common, request, now_ns));
 }
 
 static int64_t deadline(struct evhttp_connection *evcon, int64_t now_ns) {

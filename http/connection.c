@@ -66,6 +66,13 @@ int strata_http_connection_update_deadline(struct evhttp_connection *evcon) {
   return timer_arm(evcon, now);
 }
 
+int64_t strata_http_connection_head_deadline(const struct evhttp_connection *evcon,
+                                             struct strata_http_request *request, int64_t now_ns) {
+  if (!request->head_deadline_ns)
+    request->head_deadline_ns = strata_ns_add(now_ns, evcon->timeouts.head_ns);
+  return request->head_deadline_ns;
+}
+
 static void timer_fired(struct evhttp_connection *evcon) {
   int64_t now = event_base_loop_time_ns(evcon->base);
   evcon->timer_ns = STRATA_HTTP_NEVER;

@@ -136,6 +136,14 @@ void strata_http_connection_defer(struct evhttp_connection *evcon);
  * the timer could not be armed. */
 int strata_http_connection_update_deadline(struct evhttp_connection *evcon);
 
+static inline int64_t strata_http_earlier(int64_t one_ns, int64_t other_ns) {
+  return one_ns < other_ns ? one_ns : other_ns;
+}
+
+/* When the head that `request` is reading has to be complete; counted from the first call. */
+int64_t strata_http_connection_head_deadline(const struct evhttp_connection *evcon,
+                                             struct strata_http_request *request, int64_t now_ns);
+
 /* Switches reading to `want`. 0, or -1. */
 int strata_http_connection_set_reading(struct evhttp_connection *evcon, unsigned want);
 

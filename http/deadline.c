@@ -6,10 +6,6 @@
 #include "loop/base_clock.h"
 #include "util/clock.h"
 
-static int64_t earlier(int64_t one_ns, int64_t other_ns) {
-  return one_ns < other_ns ? one_ns : other_ns;
-}
-
 static int has_output(const struct strata_http_server_connection *con) {
   return evbuffer_get_length(strata_http_connection_output(&con->common)) > 0;
 }
@@ -25,7 +21,7 @@ static int64_t patience(const struct strata_http_server_connection *con) {
   const struct strata_http_patience *set = &con->server->patience;
   int64_t read_ns = con->common.timeouts.read_ns;
   if (con->num_requests) return set->idle_ns ? set->idle_ns : read_ns;
-  return set->first_byte_ns ? set->first_byte_ns : earlier(usual, read_ns);
+  return set->first_byte_ns ? set->first_byte_ns : strata_http_earlier(usual, read_ns);
 }
 
 static int64_t head_deadline(struct strata_http_server_connection *con, int64_t now) {
@@ -33,9 +29,8 @@ static int64_t head_deadline(struct strata_http_server_connection *con, int64_t 
   int64_t silence = silence_deadline(con, now);
   if (!request || !evhttp_head_parser_begun(&request->parser))
     return has_output(con) ? STRATA_HTTP_NEVER : strata_ns_add(now, patience(con));
-  if (!request->head_deadline_ns)
-    request->head_deadline_ns = strata_ns_add(now, con->common.timeouts.head_ns);
-  return earlier(request->head_deadline_ns, silence);
+  return strata_http_earlier(silence,
+                             strata_http_connection_head_deadline(&con->common, request, now));
 }
 
 /* How long `len` bytes may take. */
@@ -57,7 +52,7 @@ static int64_t body_deadline(struct strata_http_server_connection *con, int64_t 
   allowed = duration_at(request->pub.body_size, con->common.timeouts.min_body_rate);
   allowed =
       strata_ns_add(strata_ns_add(request->body_start_ns, con->common.timeouts.read_ns), allowed);
-  return earlier(silence, allowed);
+  return strata_http_earlier(silence, allowed);
 }
 
 static int64_t reading_deadline(struct strata_http_server_connection *con, int64_t now) {
@@ -78,5 +73,6 @@ static int64_t reading_deadline(struct strata_http_server_connection *con, int64
 
 int64_t strata_http_server_deadline(struct evhttp_connection *evcon, int64_t now) {
   struct strata_http_server_connection *con = strata_http_server_connection_of(evcon);
-  return earlier(reading_deadline(con, now), strata_http_reply_progress_deadline(con, now));
+  return strata_http_earlier(reading_deadline(con, now),
+                             strata_http_reply_progress_deadline(con, now));
 }

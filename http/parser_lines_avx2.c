@@ -58,15 +58,6 @@ LINES_FN uint64_t not_text(const char *bytes) {
 }
 
 #include "http/parser_lines_blocks.h"
-#include "http/parser_lines_walk.h"
-
-static TARGET int take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
-                       enum strata_http_lines_from from) {
-  char copy[BLOCK_LEN];
-  struct ends ends;
-  ends.copy = copy;
-  return walk_lines(&ends, parser, data, end, from);
-}
 
 const struct strata_http_lines strata_http_lines_avx2 = {"avx2", take};
 

@@ -1,7 +1,8 @@
 /* Ends of runs found by blocks of 64 bytes: a block is classified once, into a bit a byte, and what
  * follows are shifts and counts. Searches that lie in one block then wait for each other only
  * through a register, not through memory. Included by the parser_lines_*.c with vector
- * instructions, which define LINES_FN and
+ * instructions, which get take() and define LINES_FN, TARGET (the attribute of functions with such
+ * instructions) and
  *
  *   not_token, not_target, not_text   of 64 readable bytes, a bit for each that is not of the class
  */
@@ -118,4 +119,14 @@ LINES_FN uint32_t ends_target(struct ends *ends, uint32_t off) {
   ends->not_text_bits = find_not_text(ends);
   ends->not_token_bits = find_not_token(ends);
   return first_of(ends, bits);
+}
+
+#include "http/parser_lines_walk.h"
+
+static TARGET int take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
+                       enum strata_http_lines_from from) {
+  char copy[BLOCK_LEN];
+  struct ends ends;
+  ends.copy = copy;
+  return walk_lines(&ends, parser, data, end, from);
 }

@@ -6,6 +6,7 @@
 
 #include "http/parser_lines_tables.h"
 
+#define TARGET /* NEON is in every processor that this is for. */
 #define LINES_FN static inline __attribute__((always_inline))
 
 LINES_FN uint8x16_t load(const char *bytes) {
@@ -60,15 +61,6 @@ LINES_FN uint64_t not_text(const char *bytes) {
 }
 
 #include "http/parser_lines_blocks.h"
-#include "http/parser_lines_walk.h"
-
-static int take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
-                enum strata_http_lines_from from) {
-  char copy[BLOCK_LEN];
-  struct ends ends;
-  ends.copy = copy;
-  return walk_lines(&ends, parser, data, end, from);
-}
 
 const struct strata_http_lines strata_http_lines_neon = {"neon", take};
 

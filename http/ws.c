@@ -272,8 +272,6 @@ struct evws_connection *strata_ws_new(struct event_base *base, enum strata_ws_ro
 void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
                      enum strata_ws_state state) {
   size_t input_high = 0;
-  /* A new bufferevent writes already. */
-  short off = (short)(EV_WRITE & ~bufferevent_get_enabled(bufev));
   evws->bufev = bufev;
   evws->queued_len = strata_ws_output_len(evws); /* what HTTP has left to write */
   evws->state = state;
@@ -283,7 +281,7 @@ void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
   if (evws_connection_set_write_timeout(evws, &evws->write_tv) < 0) evws->broken = 1;
   /* Without memory the watermark is not set, and nothing would bound the input. */
   if (bufferevent_getwatermark(bufev, EV_READ, NULL, &input_high) < 0 ||
-      input_high != STRATA_WS_INPUT_HIGH || bufferevent_enable(bufev, EV_READ | off) < 0)
+      input_high != STRATA_WS_INPUT_HIGH || bufferevent_enable(bufev, EV_READ | EV_WRITE) < 0)
     evws->broken = 1;
   strata_ws_defer(evws);
 }
