@@ -71,6 +71,24 @@ void evbuffer_set_lock_(struct evbuffer *buf, strata_lock lock);
 /* New chains come from the pool and old ones go there; takes a reference. NULL: no pool. */
 void evbuffer_set_pool(struct evbuffer *buf, struct evbuffer_chain_pool *pool);
 
+/* evbuffer_get_length(), without a call where the buffer has no lock. */
+static inline size_t evbuffer_length(const struct evbuffer *buf) {
+  return buf->lock ? evbuffer_get_length(buf) : buf->total_len;
+}
+
+/* The bytes at the front that lie together; none when the buffer is empty, or when they are a
+ * file's that can't be read. */
+static inline struct evbuffer_iovec evbuffer_first_bytes(struct evbuffer *buf) {
+  struct evbuffer_iovec first = {NULL, 0};
+  if (buf->lock || (buf->last_data && (buf->first->flags & CHAIN_SENDFILE))) {
+    evbuffer_peek(buf, -1, NULL, &first, 1);
+  } else if (buf->last_data) {
+    first.iov_base = strata_chain_begin(buf->first);
+    first.iov_len = buf->first->len;
+  }
+  return first;
+}
+
 /* One read(2) or readv(2) of at most max_len bytes (values above 128 KiB count as that) to the
  * end of the buffer, frozen or not. Returns bytes, 0 at the end of the stream, -1 with
  * the error in EVUTIL_SOCKET_ERROR().
@@ -197,6 +215,34 @@ static inline void strata_buffer_discard(struct evbuffer *buf, size_t len) {
   chain->start += len;
   chain->len -= len;
   buf->total_len -= len;
+}
+
+/* Bytes that the layers above write into the buffer itself. begin() locks it and makes room for
+ * `len` in one piece, at the end of the chain that it returns; NULL, with nothing locked, when they
+ * cannot be added. end() makes so many of them part of the buffer. */
+static inline struct evbuffer_chain *evbuffer_begin_add(struct evbuffer *buf, size_t len) {
+  struct evbuffer_chain *chain = NULL;
+  strata_buffer_lock(buf);
+  if (!buf->back_frozen && !strata_buffer_would_overflow(buf, len))
+    chain = strata_buffer_expand(buf, len);
+  if (!chain) strata_buffer_unlock(buf);
+  return chain;
+}
+static inline void evbuffer_end_add(struct evbuffer *buf, struct evbuffer_chain *chain,
+                                    size_t len) {
+  strata_buffer_extend(buf, chain, len);
+  strata_buffer_finish(buf, len, 0);
+}
+
+/* Whether a file's bytes are in it. To touch them may raise SIGBUS, should somebody truncate that
+ * file (mmap(2)), where a system call that does gets an error. */
+static inline int evbuffer_has_file(const struct evbuffer *buf) {
+  int found = 0;
+  strata_buffer_lock(buf);
+  for (struct evbuffer_chain *chain = buf->first; chain && !found; chain = chain->next)
+    found = (chain->flags & CHAIN_FILE) != 0;
+  strata_buffer_unlock(buf);
+  return found;
 }
 
 /* Copies len bytes, which must be there, from (chain, offset) on. -1 when bytes of a file could

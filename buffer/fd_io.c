@@ -7,15 +7,17 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "util/platform.h"
+#include "util/sigpipe.h"
 #if STRATA_HAVE_SENDFILE
 #include <sys/sendfile.h>
 #endif
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-#ifndef MSG_MORE
-#define MSG_MORE 0
+#if STRATA_HAVE_MSG_MORE
+#define FLAG_MORE MSG_MORE
+#else
+#define FLAG_MORE 0
 #endif
 
 /* What one sendfile(2) or pread(2) moves at most on Linux. */
@@ -26,7 +28,7 @@ ev_ssize_t strata_fd_readv(evutil_socket_t fd, struct evbuffer_iovec *vec, int n
   return readv(fd, vec, num_vecs);
 }
 
-static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+static ev_ssize_t send_raising(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
                                int flags) {
   struct msghdr message;
   if (num_vecs == 1) return send(fd, vec[0].iov_base, vec[0].iov_len, flags);
@@ -36,9 +38,37 @@ static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, i
   return sendmsg(fd, &message, flags);
 }
 
+#if STRATA_HAVE_MSG_NOSIGNAL
+static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+                               int flags) {
+  return send_raising(fd, vec, num_vecs, flags | MSG_NOSIGNAL);
+}
+#elif STRATA_HAVE_SO_NOSIGPIPE
+/* The descriptor may be anybody's, so the option is set each time. */
+static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+                               int flags) {
+  int on = 1;
+  if (setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on)) < 0) {
+    if (errno == EINVAL) errno = EPIPE; /* what macOS says once both directions are shut down */
+    return -1;
+  }
+  return send_raising(fd, vec, num_vecs, flags);
+}
+#else
+static ev_ssize_t send_extents(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
+                               int flags) {
+  struct strata_sigpipe held;
+  ev_ssize_t len;
+  strata_sigpipe_hold(&held);
+  len = send_raising(fd, vec, num_vecs, flags);
+  strata_sigpipe_release(&held, len < 0 ? errno : 0);
+  return len;
+}
+#endif
+
 ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int num_vecs,
                             int has_more) {
-  ev_ssize_t len = send_extents(fd, vec, num_vecs, MSG_NOSIGNAL | (has_more ? MSG_MORE : 0));
+  ev_ssize_t len = send_extents(fd, vec, num_vecs, has_more ? FLAG_MORE : 0);
   if (len >= 0 || errno != ENOTSOCK) return len;
   if (num_vecs == 1) return write(fd, vec[0].iov_base, vec[0].iov_len);
   return writev(fd, vec, num_vecs);
@@ -46,8 +76,16 @@ ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int 
 
 ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
 #if STRATA_HAVE_SENDFILE
+  struct strata_sigpipe held;
   off_t at = position;
-  return sendfile(fd, file_fd, &at, len < MAX_TRANSFER_LEN ? len : MAX_TRANSFER_LEN);
+  ev_ssize_t sent;
+  if (len > MAX_TRANSFER_LEN) len = MAX_TRANSFER_LEN;
+  strata_sigpipe_hold(&held);
+  sent = sendfile(fd, file_fd, &at, len);
+  /* A connection that breaks after the first bytes raises the signal as well, and the call gives
+   * their number. */
+  strata_sigpipe_release(&held, sent < (ev_ssize_t)len ? EPIPE : 0);
+  return sent;
 #else
   (void)fd;
   (void)file_fd;

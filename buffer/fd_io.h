@@ -7,12 +7,6 @@
  * error in EVUTIL_SOCKET_ERROR(), the rest in errno. fd_io.c and fd_io_windows.c are the only files
  * that differ between systems. */
 
-#if defined(__linux__)
-#define STRATA_HAVE_SENDFILE 1
-#else
-#define STRATA_HAVE_SENDFILE 0
-#endif
-
 /* How many extents one call takes at most. */
 #define STRATA_FD_MAX_WRITE_VECS 128
 
@@ -27,7 +21,7 @@ ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int 
 /* What has to do with files takes a descriptor of the C runtime on Windows. */
 
 /* From a position in a file, whose own position does not move. 0 when the file ends before.
- * ENOSYS or EINVAL: this pair of descriptors cannot be served that way. */
+ * ENOSYS or EINVAL: this pair of descriptors cannot be served that way. Never raises SIGPIPE. */
 ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len);
 
 /* The length of the file, or -1. */

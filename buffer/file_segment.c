@@ -7,6 +7,7 @@
 #include "buffer/fd_io.h"
 #include "util/lock.h"
 #include "util/memory.h"
+#include "util/platform.h"
 
 struct evbuffer_file_segment {
   strata_lock lock; /* guards the loading */
@@ -51,7 +52,7 @@ static unsigned char *read_content(const struct evbuffer_file_segment *segment) 
 /* 0, or -1 with errno. Does nothing the second time. */
 static int load_locked(struct evbuffer_file_segment *segment) {
   if (segment->content || segment->len == 0) return 0;
-  if (!(segment->flags & EVBUF_FS_DISABLE_MMAP)) {
+  if (STRATA_HAVE_FILE_MAPS && !(segment->flags & EVBUF_FS_DISABLE_MMAP)) {
     segment->content =
         strata_fd_map(segment->fd, segment->file_offset, segment->len, &segment->map);
     if (segment->content) return 0;

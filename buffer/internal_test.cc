@@ -401,6 +401,18 @@ TEST_F(Recv, IgnoresFreezing) {
 
 // ---- Pinning ----
 
+TEST(Add, BytesAreWrittenIntoTheBuffer) {
+  struct evbuffer *buf = evbuffer_new();
+  struct evbuffer_chain *chain = evbuffer_begin_add(buf, 4);
+  memcpy(strata_chain_end(chain), "abcd", 4);
+  evbuffer_end_add(buf, chain, 3);
+  EXPECT_EQ("abc", Content(buf));
+  EXPECT_EQ(3u, evbuffer_first_bytes(buf).iov_len);
+  evbuffer_freeze(buf, 0);
+  EXPECT_EQ(nullptr, evbuffer_begin_add(buf, 1));
+  evbuffer_free(buf);
+}
+
 TEST(Pin, ReceivesWhileTheContentIsTakenAway) {
   struct evbuffer *buf = evbuffer_new();
   struct evbuffer *other = evbuffer_new();

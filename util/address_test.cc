@@ -118,7 +118,7 @@ TEST(AddressTest, Ipv6TextIsCanonical) {
   EXPECT_EQ("::1", RoundTrip("0000::0001"));
   EXPECT_EQ("2001:db8::ff", RoundTrip("2001:0DB8:0:0:0:0:0:FF"));
   EXPECT_EQ("1:0:0:2::3", RoundTrip("1:0:0:2:0:0:0:3"));
-  EXPECT_EQ("::1.2.3.4", RoundTrip("::1.2.3.4"));
+  EXPECT_EQ("::ffff:1.2.3.4", RoundTrip("::FFFF:1.2.3.4"));
   EXPECT_EQ("error", RoundTrip("1::2::3"));
   EXPECT_EQ("error", RoundTrip("12345::"));
   EXPECT_EQ("error", RoundTrip("::1.2.3"));
@@ -187,7 +187,11 @@ TEST(AddressTest, OtherFamiliesAreNeverEqual) {
 // hexadecimal digits; strata writes an address of the old "IPv4-compatible" kind as inet_ntop(3)
 // does, on Windows too, whose own function differs.
 TEST(AddressTest, TextIsTheCLibrarys) {
-  for (const char *text : {"::0.1.0.0", "::0.1.0.2", "::ffff:0.0.0.1", "1::1:0", "::"}) {
+#if !defined(__GLIBC__) && !defined(_WIN32)
+  GTEST_SKIP() << "this C library's may differ";
+#endif
+  for (const char *text :
+       {"::0.1.0.0", "::0.1.0.2", "::1.2.3.4", "::ffff:0.0.0.1", "1::1:0", "::"}) {
     struct in6_addr addr;
     char ours[INET6_ADDRSTRLEN];
     ASSERT_EQ(1, evutil_inet_pton(AF_INET6, text, &addr));

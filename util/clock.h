@@ -22,7 +22,7 @@ int64_t strata_wall_ns(void);
 
 /* Saturates at INT64_MAX instead of overflowing. tv may not be negative. */
 static inline int64_t strata_timeval_to_ns(const struct timeval *tv) {
-  int64_t seconds = tv->tv_sec; /* a long, which may be shorter */
+  int64_t seconds = tv->tv_sec; /* may be shorter */
   if (seconds >= INT64_MAX / STRATA_NS_PER_SECOND) return INT64_MAX;
   return seconds * STRATA_NS_PER_SECOND + (int64_t)tv->tv_usec * STRATA_NS_PER_US;
 }
@@ -32,7 +32,7 @@ static inline struct timeval strata_ns_to_timeval(int64_t ns) {
   struct timeval tv;
   int64_t seconds = ns / STRATA_NS_PER_SECOND;
   if (sizeof(tv.tv_sec) < sizeof(seconds) && seconds > INT32_MAX) seconds = INT32_MAX;
-  tv.tv_sec = (long)seconds;
+  tv.tv_sec = seconds;
   tv.tv_usec = (long)(ns % STRATA_NS_PER_SECOND / STRATA_NS_PER_US);
   return tv;
 }

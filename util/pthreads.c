@@ -5,6 +5,7 @@
 
 #include "util/clock.h"
 #include "util/memory.h"
+#include "util/platform.h"
 
 /* EVTHREAD_PTHREAD_ flags for mutexes to come. */
 static int mutex_flags;
@@ -59,8 +60,7 @@ static unsigned long thread_id(void) {
   return id;
 }
 
-/* macOS cannot choose the clock of a condition variable. */
-#if defined(__APPLE__)
+#if !STRATA_HAVE_COND_CLOCK
 #define COND_CLOCK CLOCK_REALTIME
 static int cond_init(pthread_cond_t *cond) {
   return pthread_cond_init(cond, NULL) ? -1 : 0;

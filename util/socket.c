@@ -5,6 +5,8 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#include "util/platform.h"
+
 /* ---- flags of descriptors ---- */
 
 int evutil_make_socket_nonblocking(evutil_socket_t sock) {
@@ -21,11 +23,15 @@ int evutil_make_socket_closeonexec(evutil_socket_t sock) {
   return fcntl(sock, F_SETFD, flags | FD_CLOEXEC) < 0 ? -1 : 0;
 }
 
+static int make_blocking(evutil_socket_t fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -1;
+  if (!(flags & O_NONBLOCK)) return 0;
+  return fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -1 : 0;
+}
+
 int strata_socket_drop_flags(evutil_socket_t fd, int flags) {
-  if (!(flags & STRATA_SOCK_NONBLOCK)) {
-    int status = fcntl(fd, F_GETFL);
-    if (status < 0 || fcntl(fd, F_SETFL, status & ~O_NONBLOCK) < 0) return -1;
-  }
+  if (!(flags & STRATA_SOCK_NONBLOCK) && make_blocking(fd) < 0) return -1;
   if (!(flags & STRATA_SOCK_CLOEXEC) && fcntl(fd, F_SETFD, 0) < 0) return -1;
   return 0;
 }
@@ -38,7 +44,7 @@ int evutil_closesocket(evutil_socket_t sock) {
 
 /* ---- making descriptors ---- */
 
-#if defined(SOCK_NONBLOCK) && defined(EVENT__HAVE_ACCEPT4)
+#if STRATA_HAVE_SOCK_FLAGS
 
 static int kernel_flags(int flags) {
   return (flags & STRATA_SOCK_NONBLOCK ? SOCK_NONBLOCK : 0) |
@@ -64,11 +70,18 @@ int strata_pipe(evutil_socket_t out_fds[2]) {
 
 #else
 
+/* An accepted socket is as its listener is on the BSDs and macOS, else all begin blocking. */
+static int set_flags(evutil_socket_t fd, int flags) {
+  int result =
+      flags & STRATA_SOCK_NONBLOCK ? evutil_make_socket_nonblocking(fd) : make_blocking(fd);
+  if (result == 0 && flags & STRATA_SOCK_CLOEXEC) result = evutil_make_socket_closeonexec(fd);
+  return result;
+}
+
 /* Takes a descriptor or -1 and returns it with the flags set, or closes it. */
 static evutil_socket_t with_flags(evutil_socket_t fd, int flags) {
   if (fd < 0) return -1;
-  if ((flags & STRATA_SOCK_NONBLOCK && evutil_make_socket_nonblocking(fd) < 0) ||
-      (flags & STRATA_SOCK_CLOEXEC && evutil_make_socket_closeonexec(fd) < 0)) {
+  if (set_flags(fd, flags) < 0) {
     int saved_errno = errno;
     close(fd);
     errno = saved_errno;

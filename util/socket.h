@@ -24,6 +24,13 @@ extern "C" {
 /* socket(2) with STRATA_SOCK_ flags. The caller closes it with evutil_closesocket(). */
 evutil_socket_t strata_socket_new(int domain, int type, int protocol, int flags);
 
+#ifdef _WIN32
+/* Called with each socket that evutil_closesocket() is about to close, from any thread. One for the
+ * process, for ever. */
+typedef void (*strata_socket_fn)(evutil_socket_t fd);
+void strata_socket_on_close(strata_socket_fn function);
+#endif
+
 /* accept4(2) with STRATA_SOCK_ flags. out_addr may be NULL (then inout_addr_len too). Does not
  * repeat on EINTR: see strata_error_accept_retriable. */
 evutil_socket_t strata_accept4(evutil_socket_t listener, struct sockaddr *out_addr,

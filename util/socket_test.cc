@@ -52,7 +52,9 @@ TEST_F(SocketTest, ListenerOptions) {
   EXPECT_EQ(0, evutil_make_listen_socket_reuseable_port(fd_));
   EXPECT_EQ(1, Option(fd_, SOL_SOCKET, SO_REUSEPORT));
   EXPECT_EQ(0, evutil_make_tcp_listen_socket_deferred(fd_));
+#ifdef TCP_DEFER_ACCEPT
   EXPECT_GE(Option(fd_, IPPROTO_TCP, TCP_DEFER_ACCEPT), 1);
+#endif
 }
 #endif
 
@@ -72,7 +74,7 @@ TEST(SocketV6Test, V6Only) {
 TEST_F(SocketTest, KeepAlive) {
   EXPECT_EQ(0, evutil_set_tcp_keepalive(fd_, 1, 300));
   EXPECT_EQ(1, Option(fd_, SOL_SOCKET, SO_KEEPALIVE));
-#ifndef _WIN32  // older versions do not tell
+#ifdef __linux__  // Windows' older versions do not tell, others have other names
   EXPECT_EQ(300, Option(fd_, IPPROTO_TCP, TCP_KEEPIDLE));
   EXPECT_EQ(100, Option(fd_, IPPROTO_TCP, TCP_KEEPINTVL));
   EXPECT_EQ(3, Option(fd_, IPPROTO_TCP, TCP_KEEPCNT));

@@ -41,7 +41,15 @@ int strata_socket_drop_flags(evutil_socket_t fd, int flags) {
   return 0;
 }
 
+static strata_socket_fn on_close;
+
+void strata_socket_on_close(strata_socket_fn function) {
+  __atomic_store_n(&on_close, function, __ATOMIC_RELEASE);
+}
+
 int evutil_closesocket(evutil_socket_t sock) {
+  strata_socket_fn function = __atomic_load_n(&on_close, __ATOMIC_ACQUIRE);
+  if (function) function(sock);
   return closesocket(sock) ? -1 : 0;
 }
 

@@ -1,15 +1,16 @@
 #include "util/system_random.h"
 
 #include <errno.h>
-#include <event2/event-config.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
-#if defined(EVENT__HAVE_GETRANDOM)
+
+#include "util/platform.h"
+#if STRATA_HAVE_GETRANDOM
 #include <sys/random.h>
 #endif
 
-/* For kernels and sandboxes without getrandom(2). */
+/* For systems, kernels and sandboxes without getrandom(2). */
 static const char *device_name = "/dev/urandom";
 
 static int read_device(unsigned char *bytes, size_t len) {
@@ -27,9 +28,9 @@ static int read_device(unsigned char *bytes, size_t len) {
 }
 
 static ssize_t ask_system(unsigned char *bytes, size_t len) {
-#if defined(EVENT__HAVE_GETRANDOM)
+#if STRATA_HAVE_GETRANDOM
   return getrandom(bytes, len, 0);
-#elif defined(EVENT__HAVE_ARC4RANDOM_BUF)
+#elif STRATA_HAVE_ARC4RANDOM_BUF
   arc4random_buf(bytes, len);
   return (ssize_t)len;
 #else

@@ -4,9 +4,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
+#include "util/platform.h"
 #include "util/socket.h"
 
-#if defined(EVENT__HAVE_EVENTFD)
+#if STRATA_HAVE_EVENTFD
 #include <sys/eventfd.h>
 
 int strata_wakeup_open(struct strata_wakeup *out_wakeup) {

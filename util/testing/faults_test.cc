@@ -409,13 +409,14 @@ TEST_F(Listening, AnInterruptedConnectGoesOn) {
 
 TEST_F(Faults, NoDescriptorIsMade) {
   int fds[2];
-  ASSERT_EQ(strata_faults_set("emfile:rate=100:count=4"), 0);
+  ASSERT_EQ(strata_faults_set("emfile:rate=100:count=5"), 0);
   EXPECT_EQ(socket(AF_INET, SOCK_STREAM, 0), -1);
   EXPECT_EQ(errno, EMFILE);
   EXPECT_EQ(eventfd(0, 0), -1);
   EXPECT_EQ(epoll_create1(0), -1);
+  EXPECT_EQ(pipe(fds), -1);
   EXPECT_EQ(pipe2(fds, 0), -1);
-  EXPECT_EQ(strata_faults_num(STRATA_FAULT_EMFILE), 4u);
+  EXPECT_EQ(strata_faults_num(STRATA_FAULT_EMFILE), 5u);
 }
 
 TEST_F(Faults, APlanIsRepeatable) {

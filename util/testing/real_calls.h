@@ -29,6 +29,7 @@ int __real_connect(int fd, const struct sockaddr *address, socklen_t address_len
 int __real_socket(int domain, int type, int protocol);
 int __real_eventfd(unsigned value, int flags);
 int __real_epoll_create1(int flags);
+int __real_pipe(int fds[2]);
 int __real_pipe2(int fds[2], int flags);
 int __real_close(int fd);
 int __real_epoll_ctl(int epoll_fd, int op, int fd, struct epoll_event *event);

@@ -244,6 +244,10 @@ int __wrap_epoll_create1(int flags) {
   return is_out_of_fds() ? fail(EMFILE) : __real_epoll_create1(flags);
 }
 
+int __wrap_pipe(int fds[2]) {
+  return is_out_of_fds() ? fail(EMFILE) : __real_pipe(fds);
+}
+
 int __wrap_pipe2(int fds[2], int flags) {
   return is_out_of_fds() ? fail(EMFILE) : __real_pipe2(fds, flags);
 }

@@ -53,10 +53,17 @@
 /* File offsets are 64 bits everywhere, whatever off_t the including program chose. */
 #define EVENT__SIZEOF_OFF_T 8
 
-#if defined(_WIN32) || EVENT__SIZEOF_LONG == 8 || (defined(_TIME_BITS) && _TIME_BITS == 64)
-#define EVENT__SIZEOF_TIME_T 8
-#else
+/* Of the systems with 32 bits, these alone kept the old time_t; glibc only where nothing else is
+ * asked for. */
+#if defined(__linux__)
+#include <features.h> /* __GLIBC__ */
+#endif
+#if EVENT__SIZEOF_VOID_P == 4 && !(defined(_TIME_BITS) && _TIME_BITS == 64) &&                     \
+    ((defined(__GLIBC__) && !(defined(__TIMESIZE) && __TIMESIZE == 64)) || defined(__ANDROID__) || \
+     (defined(__FreeBSD__) && defined(__i386__)))
 #define EVENT__SIZEOF_TIME_T 4
+#else
+#define EVENT__SIZEOF_TIME_T 8
 #endif
 
 #if !defined(_WIN32)
