@@ -1,6 +1,7 @@
 """Fuzz targets: libFuzzer under --config=fuzz, a replay of the corpus in every other build."""
 
 load("//tools/bazel:defs.bzl", "POSIX_NAMES_COPTS", "strata_cc_binary", "strata_cc_library")
+load("//tools/platforms:defs.bzl", "CXX_LINKOPTS")
 
 def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwargs):
     """Declares `name` (a program) and `name_replay_test`, which runs it once over the corpus.
@@ -34,7 +35,7 @@ def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwarg
         linkopts = select({
             "//tools/bazel:fuzzing": ["-fsanitize=fuzzer"],
             "//conditions:default": [],
-        }),
+        }) + CXX_LINKOPTS,
         deps = [":" + name + "_target"] + select({
             "//tools/bazel:fuzzing": [],
             "//conditions:default": ["//fuzz:replay_main"],
@@ -58,6 +59,7 @@ def strata_fuzz_target(name, srcs, corpus, deps = [], dictionary = None, **kwarg
             ":" + name + "_corpus",
         ] + select({
             "//tools/platforms:windows": ["//tools/wine:run.sh"],
+            "//tools/platforms:zig_on_linux": ["//tools/qemu:run.sh"],
             "//conditions:default": [],
         }),
         tags = ["fuzz"],

@@ -7,6 +7,8 @@ if [ $# -eq 0 ]; then
   echo "no corpus: $program was given no input to replay" >&2
   exit 1
 fi
-# A program for Windows.
-if [ "$(head -c 2 "$program")" = MZ ]; then exec tools/wine/run.sh "$program" "$@"; fi
+# What a program for another system or CPU needs comes with the test.
+for emulator in tools/wine/run.sh tools/qemu/run.sh; do
+  if [ -x $emulator ]; then exec $emulator "$program" "$@"; fi
+done
 exec "$program" "$@"

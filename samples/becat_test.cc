@@ -78,7 +78,7 @@ TEST(BecatTest, APipeGoesBothWaysAtOnce) {
   samples::TemporaryDirectory directory;
   Listener listener({}, directory.Write("file", bytes));
   int pipe_fds[2];
-  ASSERT_EQ(0, pipe2(pipe_fds, O_CLOEXEC));
+  samples::NewPipe(pipe_fds);
   Input input(pipe_fds[0]);
   Process sender({Program(), "127.0.0.1", std::to_string(listener.port())}, input.settings());
   input.Close();

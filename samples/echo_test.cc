@@ -70,6 +70,8 @@ TEST(EchoTest, OutlivesClientsThatBreakOff) {
   EXPECT_TRUE(Echoes(&stream, "still here"));
 }
 
+#ifdef __linux__
+// Elsewhere a process cannot limit another one.
 TEST(EchoTest, OutlivesALackOfDescriptors) {
   samples::TcpServer server({Program()});
   const rlimit few = {20, 20};
@@ -82,6 +84,7 @@ TEST(EchoTest, OutlivesALackOfDescriptors) {
   for (int i = 0; i < 39; i++) streams[static_cast<size_t>(i)].Close();
   EXPECT_EQ("one of the last", streams[39].Receive(15));
 }
+#endif
 
 TEST(EchoTest, HoldsThousandsOfIdleConnections) {
   rlimit limit;

@@ -51,7 +51,8 @@ long KilobytesOf(pid_t pid, const std::string &name) {
 
 Process::Process(const std::vector<std::string> &command, Settings settings) {
   int output[2], errors[2];
-  if (pipe2(output, O_CLOEXEC) != 0 || pipe2(errors, O_CLOEXEC) != 0) abort();
+  NewPipe(output);
+  NewPipe(errors);
   std::vector<char *> arguments;
   for (const std::string &argument : command)
     arguments.push_back(const_cast<char *>(argument.c_str()));
@@ -101,8 +102,19 @@ long Process::PeakResidentKilobytes() const {
   return KilobytesOf(pid_, "VmHWM");
 }
 
+int ClosedOnExec(int fd) {
+  if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
+
+void NewPipe(int *out_fds) {
+  if (pipe(out_fds) != 0) abort();
+  ClosedOnExec(out_fds[0]);
+  ClosedOnExec(out_fds[1]);
+}
+
 int NewSocket() {
-  return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return ClosedOnExec(socket(AF_INET, SOCK_STREAM, 0));
 }
 
 }  // namespace samples

@@ -45,6 +45,10 @@ class Process {
 // A TCP socket that children do not inherit.
 int NewSocket();
 
+// Not on Windows.
+int ClosedOnExec(int fd);  // `fd`, which a program that this process starts does not inherit
+void NewPipe(int *out_fds);
+
 }  // namespace samples
 
 #endif  // SAMPLES_PROCESS_H_

@@ -3,13 +3,17 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#else
+#include <sys/filio.h>
+#endif
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,7 +33,7 @@ sockaddr_in Loopback(int port) {
 }
 
 int NewSocket(int receive_buffer_len) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int fd = samples::NewSocket();
   if (receive_buffer_len > 0)
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_len, sizeof(receive_buffer_len));
   return fd;
@@ -125,7 +129,17 @@ void Stream::EndSending() {
 
 bool Stream::IsAcknowledged() {
   int unacknowledged_len = 0;
-  return ioctl(fd_, SIOCOUTQ, &unacknowledged_len) != 0 || unacknowledged_len == 0;
+#if defined(SIOCOUTQ)
+  const int result = ioctl(fd_, SIOCOUTQ, &unacknowledged_len);  // tcp(7)
+#elif defined(SO_NWRITE)
+  socklen_t size = sizeof(unacknowledged_len);  // getsockopt(2) of macOS
+  const int result = getsockopt(fd_, SOL_SOCKET, SO_NWRITE, &unacknowledged_len, &size);
+#elif defined(FIONWRITE)
+  const int result = ioctl(fd_, FIONWRITE, &unacknowledged_len);  // FreeBSD, NetBSD
+#else
+  const int result = ioctl(fd_, TIOCOUTQ, &unacknowledged_len);
+#endif
+  return result != 0 || unacknowledged_len == 0;
 }
 
 void Stream::WaitUntilAcknowledged() {
@@ -156,7 +170,7 @@ Acceptor::Acceptor(int receive_buffer_len) : fd_(NewSocket(receive_buffer_len)) 
 }
 
 Stream Acceptor::Accept() {
-  return Stream(accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC));
+  return Stream(ClosedOnExec(accept(fd_, nullptr, nullptr)));
 }
 
 void Acceptor::Close() {

@@ -7,7 +7,7 @@ project that depends on strata sees nothing of that.
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
-load("//tools/platforms:defs.bzl", "LINUX_ONLY", "POSIX_ONLY", "WINDOWS_ONLY")
+load("//tools/platforms:defs.bzl", "CXX_LINKOPTS", "GNU_LINUX_ONLY", "LINUX_ONLY", "POSIX_ONLY", "WINDOWS_ONLY")
 
 _POISON = "$(BINDIR)/third_party/poison"
 
@@ -83,7 +83,7 @@ def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "sma
         name,
         srcs,
         POSIX_NAMES_COPTS + copts,
-        linkopts,
+        CXX_LINKOPTS + linkopts,
         size = size,
         deps = deps + [
             "//third_party:gtest_main",
@@ -148,70 +148,68 @@ def strata_api_test(
 # Runs another test's program.
 _RUN_TEST = select({
     "//tools/platforms:windows": ["//tools/wine:run.sh"],
+    "//tools/platforms:zig_on_linux": ["//tools/qemu:run.sh"],
     "//conditions:default": ["//tools/bazel:run_test.sh"],
 })
 
-def _same_everywhere(env):
-    return {"//conditions:default": env}
+# Readiness backends in the order of backends/registry.c. A test runs by itself on its platform's
+# best one, and as NAME_poll and so on, where strata_backend_tests says so, on the others.
+_BEST_READINESS = [
+    "afd",
+    "kqueue",
+    "epoll",
+]
+_OTHER_READINESS = {
+    "poll": POSIX_ONLY,
+    "select": [],
+    "io_uring": LINUX_ONLY,
+}
+
+# For strata_backend_tests: all of those.
+OTHER_READINESS = list(_OTHER_READINESS)
+
+# event_base_new() takes the first that is left.
+def _turn_off_what_is_before(backend):
+    order = _BEST_READINESS + OTHER_READINESS
+    return {"EVENT_NO" + name.upper(): "1" for name in order[:order.index(backend)]}
 
 # What makes event_base_new() take another backend than the best one, and where there is such a one.
-_BACKENDS = {
+_BACKENDS = dict({
     "changelist": struct(
-        env = _same_everywhere({"EVENT_EPOLL_USE_CHANGELIST": "1"}),
+        env = {"EVENT_EPOLL_USE_CHANGELIST": "1"},
         compatible_with = LINUX_ONLY,
     ),
     "completion": struct(
-        env = _same_everywhere({"EVENT_COMPLETION": "1"}),
+        env = {"EVENT_COMPLETION": "1"},
         compatible_with = [],
     ),
     "completion_pool": struct(
-        env = _same_everywhere({
+        env = {
             "EVENT_COMPLETION": "4",
             "STRATA_EARLY_THREADS": "1",
-        }),
+        },
         compatible_with = WINDOWS_ONLY,
     ),
-    "io_uring": struct(
-        env = _same_everywhere({
-            "EVENT_NOEPOLL": "1",
-            "EVENT_NOKQUEUE": "1",
-            "EVENT_NOPOLL": "1",
-            "EVENT_NOSELECT": "1",
-        }),
-        compatible_with = LINUX_ONLY,
-    ),
-    "poll": struct(
-        env = _same_everywhere({
-            "EVENT_NOEPOLL": "1",
-            "EVENT_NOKQUEUE": "1",
-        }),
-        compatible_with = POSIX_ONLY,
-    ),
-    "select": struct(
-        env = {
-            "//tools/platforms:windows": {"EVENT_NOAFD": "1"},
-            "//conditions:default": {
-                "EVENT_NOEPOLL": "1",
-                "EVENT_NOKQUEUE": "1",
-                "EVENT_NOPOLL": "1",
-            },
-        },
-        compatible_with = [],
-    ),
-}
+}, **{
+    backend: struct(
+        env = _turn_off_what_is_before(backend),
+        compatible_with = platforms,
+    )
+    for backend, platforms in _OTHER_READINESS.items()
+})
 
-def _env(backend, more = {}):
-    choices = _BACKENDS[backend].env if backend else _same_everywhere({})
-    return select({condition: dict(env, **more) for condition, env in choices.items()})
+def _env(backend):
+    return _BACKENDS[backend].env if backend else {}
 
 def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
     """The test `name` of this package again, on other backends: `name_poll`, `name_select`, ...
 
     Args:
       name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
-      backends: of "io_uring", "poll", "select", "changelist" (epoll, with changes collected),
-        "completion" (bufferevents over the platform's port, where it has one), "completion_pool"
-        (a port with threads of its own; the test's deps need //util/testing:early_threads).
+      backends: of OTHER_READINESS ("select" is "win32" on Windows), "changelist" (with changes
+        collected), "completion" (bufferevents over the platform's port, where it has one),
+        "completion_pool" (a port with threads of its own; the test's deps need
+        //util/testing:early_threads).
       size: for all.
       tags: for all.
       **kwargs: whatever else sh_test takes (timeout, ...), for all.
@@ -242,7 +240,7 @@ def strata_faulted_test(name, deps = [], copts = [], **kwargs):
             "-include",
             "util/testing/unfaulted.h",
         ] + copts,
-        target_compatible_with = POSIX_ONLY,
+        target_compatible_with = GNU_LINUX_ONLY,
         deps = deps + ["//util/testing:faults"],
         **kwargs
     )
@@ -295,9 +293,9 @@ def strata_fault_tests(
                 srcs = _RUN_TEST,
                 args = ["$(rootpath :%s_faulted)" % name] + filter,
                 data = [":%s_faulted" % name],
-                env = _env(backend, {"STRATA_FAULTS": _FAULT_PLANS[fault]}),
+                env = dict(_env(backend), STRATA_FAULTS = _FAULT_PLANS[fault]),
                 tags = tags + ["faults"],
-                target_compatible_with = POSIX_ONLY,
+                target_compatible_with = GNU_LINUX_ONLY,
                 **kwargs
             )
 

@@ -4,8 +4,9 @@
 usage: results.py [--broken=N] FILE...
 (N: how many failures of other kinds to add.)
 Prints one line a failure, one line a file, and last `N passed, N failed`; exits 1 if anything
-failed. A GoogleTest program counts as its cases, any other test as one. What did not build, or
-was to run and did not, counts as failed; what is not for the platform does not count.
+failed. A GoogleTest program counts as its cases, any other test as one; of `bazel build`, each
+target. What did not build, or was to run and did not, counts as failed; what is not for the
+platform does not count.
 """
 
 import json
@@ -79,10 +80,13 @@ def count_result(label, result, count):
 def count_events(events):
     count = Count()
     tests, ran, done = set(), set(), {}
+    is_build = False
     exit_name = 'no result: Bazel did not finish'
     for event in events:
         identity = event.get('id', {})
-        if 'targetConfigured' in identity and 'testSize' in event.get('configured', {}):
+        if 'started' in identity:
+            is_build = event.get('started', {}).get('command') == 'build'
+        elif 'targetConfigured' in identity and 'testSize' in event.get('configured', {}):
             tests.add(identity['targetConfigured']['label'])
         elif 'targetCompleted' in identity:
             label = identity['targetCompleted']['label']
@@ -98,8 +102,11 @@ def count_events(events):
             exit_name = event.get('finished', {}).get('exitCode', {}).get('name', exit_name)
     for label in sorted(label for label, success in done.items() if not success):
         count.fail('%s: did not build' % label)
-    for label in sorted(test for test in tests if test not in ran and done.get(test, True)):
-        count.fail('%s: did not run' % label)
+    if is_build:
+        count.passed = sum(done.values())
+    else:
+        for label in sorted(test for test in tests if test not in ran and done.get(test, True)):
+            count.fail('%s: did not run' % label)
     if exit_name != 'SUCCESS' and not count.failures:
         count.fail('bazel: %s' % exit_name)
     return count

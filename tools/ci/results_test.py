@@ -76,6 +76,12 @@ class ResultsTest(unittest.TestCase):
     def test_library_did_not_build(self):
         self.check([completed('//lib', False), BROKEN], 0, 1)
 
+    def test_build(self):
+        started = {'id': {'started': {}}, 'started': {'command': 'build'}}
+        self.check([started, completed('//lib', True), configured('//a'), completed('//a', True),
+                    FINISHED], 2, 0)
+        self.check([started, completed('//lib', True), completed('//a', False), BROKEN], 1, 1)
+
     def test_did_not_load(self):
         self.check([BROKEN], 0, 1)
 

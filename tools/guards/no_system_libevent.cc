@@ -3,12 +3,15 @@
 // not a test of strata.
 
 #include <gtest/gtest.h>
-#include <link.h>
 
 #include <cstring>
+#if __has_include(<link.h>)
+#include <link.h>
+#endif
 
 namespace {
 
+#if __has_include(<link.h>)
 int FailIfLibevent(struct dl_phdr_info *info, size_t, void *) {
   if (std::strstr(info->dlpi_name, "libevent") != nullptr) {
     ADD_FAILURE() << info->dlpi_name << " is loaded: this is a test of libevent, not of strata";
@@ -24,5 +27,6 @@ class NoSystemLibevent : public ::testing::Environment {
 // GoogleTest deletes it.
 [[maybe_unused]] const auto *const kEnvironment =
     ::testing::AddGlobalTestEnvironment(new NoSystemLibevent);
+#endif
 
 }  // namespace

@@ -12,6 +12,32 @@ LINUX_ONLY = select({
     "//conditions:default": ["//tools/platforms:incompatible"],
 })
 
+# target_compatible_with: zig's Linux is that of musl, and its linker knows no --wrap.
+GNU_LINUX_ONLY = select({
+    "//tools/platforms:linux": [],
+    "//tools/platforms:zig_on_linux": ["//tools/platforms:incompatible"],
+    "//conditions:default": ["//tools/platforms:incompatible"],
+})
+
+# target_compatible_with: the same for Windows.
+MINGW_ONLY = select({
+    "//tools/platforms:windows": [],
+    "//tools/platforms:zig_on_windows": ["//tools/platforms:incompatible"],
+    "//conditions:default": ["//tools/platforms:incompatible"],
+})
+
+# target_compatible_with: the same for every system.
+GNU_LD_ONLY = select({
+    "//tools/platforms:zig": ["//tools/platforms:incompatible"],
+    "//conditions:default": [],
+})
+
+# linkopts: zig links as for C (tools/toolchains/zig/cc.sh).
+CXX_LINKOPTS = select({
+    "//tools/platforms:zig": ["-lc++"],
+    "//conditions:default": [],
+})
+
 def with_kqueue(values):
     """`values` where event_base_new() takes kqueue(2), or --config=kqueue emulates it; [] elsewhere."""
     return select({
@@ -27,6 +53,13 @@ def with_kqueue(values):
 KQUEUE_EMULATION_COPTS = select({
     "//tools/platforms:kqueue_emulation": ["-DSTRATA_KQUEUE_EMULATION=1"],
     "//conditions:default": [],
+})
+
+# target_compatible_with: io_uring or IOCP.
+HAS_COMPLETION_PORT = select({
+    "//tools/platforms:windows": [],
+    "@platforms//os:linux": [],
+    "//conditions:default": ["//tools/platforms:incompatible"],
 })
 
 # target_compatible_with: AFD, IOCP.

@@ -1,12 +1,11 @@
 #!/bin/sh
-# zig as the one driver that Bazel knows: `zig cc` for C, `zig c++` for C++ and for links.
-driver=c++
+# zig as the one driver that Bazel knows: `zig c++` compiles C++, `zig cc` everything else and links.
+# A program in C++ asks for -lc++: otherwise zig would build that library for those in C as well.
+. "${0%/*}/zig.sh"
+driver=cc
 for argument in "$@"; do
   case $argument in
-    *.c | *.s | *.S) driver=cc ;;
+    *.cc) driver=c++ ;;
   esac
 done
-# An action has no HOME; /tmp is what its sandbox may write to.
-export ZIG_GLOBAL_CACHE_DIR="${ZIG_GLOBAL_CACHE_DIR:-/tmp/strata-zig-$(id -u)}"
-export ZIG_LOCAL_CACHE_DIR="$ZIG_GLOBAL_CACHE_DIR"
-exec zig "$driver" "$@"
+exec "$zig" "$driver" "$@"

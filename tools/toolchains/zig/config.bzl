@@ -55,6 +55,7 @@ def _zig_config_impl(ctx):
     ]
     if is_windows:
         features.append(_flags("windows_defines", _COMPILE, [
+            "-U_WIN32_WINNT",  # zig's own choice
             "-D_WIN32_WINNT=0x0602",
             "-D__USE_MINGW_ANSI_STDIO=1",
         ]))
