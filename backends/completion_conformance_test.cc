@@ -1,21 +1,24 @@
 // Every completion port that this platform has keeps the contract of loop/completion.h.
 #include "backends/testing/completion_conformance.h"
 
-extern "C" {
-#ifdef _WIN32
-#include "backends/afd.h"
-#else
-#include "backends/io_uring.h"
-#endif
+#include "backends/testing/all_backends.h"
+
+namespace {
+
+std::vector<Port> AllPorts(int num_cpus_hint) {
+  std::vector<Port> ports;
+  for (auto *ops : AllBackends()) {
+    if (ops->port != nullptr) ports.push_back(Port{ops, num_cpus_hint});
+  }
+  return ports;
 }
 
-#ifdef _WIN32
-INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance, testing::Values(Port{&event_afd_ops, 0}),
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance, testing::ValuesIn(AllPorts(0)),
                          CompletionName());
+#ifdef _WIN32
 // After those, which begin without locks.
-INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, CompletionConformance,
-                         testing::Values(Port{&event_afd_ops, 4}), CompletionName());
-#else
-INSTANTIATE_TEST_SUITE_P(Ports, CompletionConformance,
-                         testing::Values(Port{&event_io_uring_ops, 0}), CompletionName());
+INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, CompletionConformance, testing::ValuesIn(AllPorts(4)),
+                         CompletionName());
 #endif

@@ -9,6 +9,7 @@
 
 #include "util/clock.h"
 #include "util/memory.h"
+#include "util/platform.h"
 
 #define MIN_REPORTS 64
 #define MAX_REPORTS 4096
@@ -92,7 +93,7 @@ static int wait_ms(struct epoll_state *state, int64_t timeout_ns) {
 }
 
 static int wait_ns(struct epoll_state *state, int64_t timeout_ns) {
-#ifdef SYS_epoll_pwait2
+#if STRATA_HAVE_EPOLL_PWAIT2 && defined(SYS_epoll_pwait2)
   if (state->is_precise && timeout_ns > 0) {
     struct {
       int64_t seconds, nanoseconds; /* the kernel's timespec, on 32-bit systems too */

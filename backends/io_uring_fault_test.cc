@@ -1,6 +1,7 @@
 // What a base over io_uring makes of system calls that fail (util/testing/faults.h): it is not
 // there and another backend is, or it goes on and nothing gets lost.
 #include "backends/testing/completion_fixture.h"
+#include "util/platform.h"
 #include "util/testing/faults.h"
 
 using completion_testing::Op;
@@ -183,7 +184,9 @@ TEST_F(IoUringFault, PreciseWaitsOfEpoll) {
       while (timer.calls < i) ASSERT_NE(-1, event_base_loop(base_, EVLOOP_ONCE));
       EXPECT_GE(WallUsec() - begin, 1900);
     }
-    EXPECT_GE(strata_faults_total(), 1u) << error;
+    // Nobody refuses the wait in milliseconds, which a portable build does from the start.
+    const bool happens = STRATA_HAVE_EPOLL_PWAIT2 || strcmp(error, "eintr") == 0;
+    EXPECT_EQ(happens, strata_faults_total() > 0) << error;
   }
 }
 

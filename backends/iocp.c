@@ -10,7 +10,10 @@
 #include "util/socket.h"
 
 /* Operations by overlapped calls of Winsock. They begin in their launch, whatever thread that is:
- * the kernel does not end what a thread began on a socket that has a port.
+ * the kernel does not end with a thread what it began if a packet will tell of its end. What an
+ * event tells of ends with its thread (WSARecv, Remarks). Nothing is lost by that where it can be
+ * begun again, in the thread that heard of it: receives, accepts, datagrams. A connection in the
+ * making, or one of which it is not known how much was sent, is of no use then: WSAECONNABORTED.
  *
  * With workers (iocp_workers.c) a receive may repeat: whoever takes a result of it from the port
  * calls again at once. It pauses when the loop is behind, and goes on when a result was taken. */
@@ -38,7 +41,8 @@ struct operation_state {
   HANDLE event, event_wait, port; /* for a socket whose packets go to another port */
   int error;                      /* with which the call ended */
   bool is_with_kernel;            /* a packet will come */
-  bool is_paused, is_cancelled;   /* of one that repeats */
+  bool is_cancelled;              /* that was asked for */
+  bool is_paused;                 /* one that repeats */
   unsigned char num_untaken;      /* its results */
 };
 
@@ -218,6 +222,7 @@ static int watch_event(struct event_operation *operation) {
                                   WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE))
     return WSA_IO_PENDING;
   own->event_wait = NULL;
+  own->is_cancelled = true;
   (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
   WaitForSingleObject(own->event, INFINITE);
   return strata_iocp_error((int32_t)own->overlapped.Internal);
@@ -332,8 +337,8 @@ static struct event_received *take_bytes(struct operation_state *own) {
 }
 
 /* As begin_call(). */
-static bool receive_again(struct iocp_state *state, struct event_operation *operation,
-                          int *out_error) {
+static bool call_again(struct iocp_state *state, struct event_operation *operation,
+                       int *out_error) {
   struct operation_state *own = state_of(operation);
   struct operation_state fresh = {.num_untaken = own->num_untaken};
   clear_call(own);
@@ -358,15 +363,43 @@ static void go_on(struct iocp_state *state, struct event_operation *operation, i
     }
     own->is_paused = ++own->num_untaken == MAX_UNTAKEN;
     if (own->is_paused) return;
-  } while (!receive_again(state, operation, &error));
+  } while (!call_again(state, operation, &error));
 }
 
 /* --- Reporting --- */
 
+/* Also an error, which is told as any other end. */
+static void end_soon(struct iocp_state *state, struct event_operation *operation, int error) {
+  state_of(operation)->error = error;
+  operation->next_waiting = NULL;
+  *state->last_ended = operation;
+  state->last_ended = &operation->next_waiting;
+}
+
+/* The thread that began it has ended: nobody asked for the cancellation. */
+static bool ended_with_thread(struct event_operation *operation, int error) {
+  return error == STRATA_OPERATION_CANCELLED && is_foreign(operation) &&
+         !state_of(operation)->is_cancelled;
+}
+
+static bool may_begin_again(const struct event_operation *operation) {
+  return operation->kind == EVENT_OPERATION_RECV || operation->kind == EVENT_OPERATION_ACCEPT ||
+         (operation->kind == EVENT_OPERATION_SEND && !strata_iocp_is_stream(operation->fd));
+}
+
+static void begin_again(struct iocp_state *state, struct event_operation *operation) {
+  int error = WSAECONNABORTED;
+  state_of(operation)->is_with_kernel = false;
+  if (may_begin_again(operation) && call_again(state, operation, &error)) return;
+  end_soon(state, operation, error);
+}
+
 static void report(struct iocp_state *state, struct event_operation *operation,
                    struct event_readiness_sink *sink) {
   int error = state_of(operation)->error;
-  if (operation->repeats)
+  if (ended_with_thread(operation, error))
+    begin_again(state, operation);
+  else if (operation->repeats)
     go_on(state, operation, error, sink);
   else
     end(operation, error, sink);
@@ -379,14 +412,6 @@ void strata_iocp_port_take(struct iocp_state *state, OVERLAPPED *overlapped) {
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
                              struct event_readiness_sink *sink) {
   report(state, operation_of(overlapped), sink);
-}
-
-/* Also an error, which is told as any other end. */
-static void end_soon(struct iocp_state *state, struct event_operation *operation, int error) {
-  state_of(operation)->error = error;
-  operation->next_waiting = NULL;
-  *state->last_ended = operation;
-  state->last_ended = &operation->next_waiting;
 }
 
 void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readiness_sink *sink) {
@@ -431,7 +456,7 @@ static void port_taken(void *opaque, struct event_operation *operation) {
   int error;
   own->num_untaken--;
   if (!own->is_paused) return;
-  if (!receive_again(opaque, operation, &error)) end_soon(opaque, operation, error);
+  if (!call_again(opaque, operation, &error)) end_soon(opaque, operation, error);
 }
 
 static const struct event_port_ops *port_start_workers(void *opaque,

@@ -3,13 +3,20 @@
 
 #include "backends/iocp_state.h"
 #include "util/memory.h"
+#include "util/socket.h"
 
 #include <winternl.h>
 
 /* A socket's completions go to one port for as long as it lives, and the system does not tell to
- * which. It is noted here, for the whole process, by the number of the socket: whoever gets the
- * number next begins without a port, and its port is noted when it gets one. A port that the
- * program itself has given a socket is none of those in the table. */
+ * which. It is noted here, for the whole process, by the number of the socket, and forgotten when
+ * the socket is closed by evutil_closesocket(), as all are that the library closes. A port that the
+ * program itself has given a socket is none of those in the table: such a socket's completions come
+ * by events.
+ *
+ * A program that closes by closesocket() leaves a note behind. If the next socket of that number
+ * gets a port of the program's, the note is known to be of another one by the completion modes,
+ * which a fresh socket does not have. Only a program that sets the same modes itself has to close
+ * its sockets by evutil_closesocket(). */
 struct attachment {
   unsigned id; /* of the state; 0: none of ours */
   unsigned flags;
@@ -40,7 +47,7 @@ static bool is_synchronous(evutil_socket_t fd) {
          mode & (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT);
 }
 
-static bool is_stream(evutil_socket_t fd) {
+bool strata_iocp_is_stream(evutil_socket_t fd) {
   int type = 0, type_len = sizeof(type);
   return getsockopt((SOCKET)fd, SOL_SOCKET, SO_TYPE, (char *)&type, &type_len) != 0 ||
          type == SOCK_STREAM;
@@ -60,12 +67,27 @@ static struct attachment *attachment_of(evutil_socket_t fd) {
   return &attachments[place];
 }
 
+#define SKIPPING_MODES (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE)
+
 /* Winsock's own sockets bring no packet for what ends at once; those of layered providers may
  * (SetFileCompletionNotificationModes, Remarks). */
 static unsigned skip_packets(evutil_socket_t fd) {
   if (strata_iocp_base_socket(fd) != fd) return 0;
-  UCHAR modes = FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE;
-  return SetFileCompletionNotificationModes((HANDLE)fd, modes) ? STRATA_IOCP_SKIPS : 0;
+  return SetFileCompletionNotificationModes((HANDLE)fd, SKIPPING_MODES) ? STRATA_IOCP_SKIPS : 0;
+}
+
+/* FILE_IO_COMPLETION_NOTIFICATION_INFORMATION, and its class. */
+#define MODES_INFORMATION 41
+
+/* Whether the socket may be the one of which the note is. */
+static bool is_noted(const struct attachment *attachment, evutil_socket_t fd) {
+  ULONG modes = 0;
+  IO_STATUS_BLOCK unused;
+  if (!attachment->id) return false;
+  if (!(attachment->flags & STRATA_IOCP_SKIPS)) return true;
+  return NtQueryInformationFile((HANDLE)fd, &unused, &modes, sizeof(modes), MODES_INFORMATION) !=
+             0 ||
+         (modes & SKIPPING_MODES) == SKIPPING_MODES;
 }
 
 /* FILE_COMPLETION_INFORMATION, and FileReplaceCompletionInformation, known since Windows 8.1. */
@@ -87,15 +109,18 @@ static bool replace_port(evutil_socket_t fd, HANDLE port) {
 static int attach(const struct iocp_state *state, evutil_socket_t fd, struct attachment *attachment,
                   unsigned *out_known_by) {
   *out_known_by = state->id | STRATA_IOCP_FOREIGN;
-  if (!is_stream(fd)) return is_synchronous(fd) ? WSAEOPNOTSUPP : 0;
+  if (!strata_iocp_is_stream(fd)) return is_synchronous(fd) ? WSAEOPNOTSUPP : 0;
   if (!CreateIoCompletionPort((HANDLE)fd, state->operations, STRATA_IOCP_OPERATION, 0)) {
     DWORD error = GetLastError();
     if (error != ERROR_INVALID_PARAMETER) return WSAENOTSOCK;
     if (is_synchronous(fd)) return WSAEOPNOTSUPP;
     /* It has a port. */
-    if (attachment->id == state->id) return *out_known_by = state->id | attachment->flags, 0;
-    if (!attachment->id || is_alive(attachment->id) || !replace_port(fd, state->operations))
+    if (!is_noted(attachment, fd)) {
+      attachment->id = 0;
       return 0;
+    }
+    if (attachment->id == state->id) return *out_known_by = state->id | attachment->flags, 0;
+    if (is_alive(attachment->id) || !replace_port(fd, state->operations)) return 0;
   }
   attachment->id = state->id;
   attachment->flags = skip_packets(fd);
@@ -112,8 +137,16 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
   return error;
 }
 
+/* The socket is about to be closed. */
+static void forget(evutil_socket_t fd) {
+  AcquireSRWLockExclusive(&lock);
+  if (fd >= 0 && (size_t)fd / 4 < num_attachments) attachments[(size_t)fd / 4].id = 0;
+  ReleaseSRWLockExclusive(&lock);
+}
+
 void strata_iocp_open_attachments(struct iocp_state *state) {
   static unsigned last_id;
+  strata_socket_on_close(forget);
   AcquireSRWLockExclusive(&lock);
   state->next = states;
   states = state;

@@ -50,6 +50,8 @@ evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd);
 /* Makes completions of a socket's operations come to the port, where the system can do that. 0, or
  * a socket error. */
 int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsigned *out_known_by);
+/* What can't be asked is taken for one. */
+bool strata_iocp_is_stream(evutil_socket_t fd);
 /* Bits in known_by of an operation, beside the id: what ends in its launch brings no packet; all
  * packets go to another port. */
 #define STRATA_IOCP_SKIPS 1u

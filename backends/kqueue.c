@@ -16,7 +16,6 @@
 #include "util/memory.h"
 
 #define MIN_REPORTS 64
-#define MAX_REPORTS 4096
 #define MIN_INTERESTS 64
 #define MAX_CHANGES 4 /* of one descriptor: two filters, each taken out and put in */
 #define MAX_TIMEOUT_S 86400
@@ -70,7 +69,7 @@ static void kqueue_destroy(void *opaque) {
 static int ask_for_wakeups(struct kqueue_state *state) {
 #ifdef EVFILT_USER
   struct kevent change;
-  EV_SET(&change, 0, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_FFNOP, 0, NULL);
+  EV_SET(&change, 0, EVFILT_USER, EV_ADD | EV_CLEAR, NOTE_FFNOP, 0, 0);
   return kevent(state->queue, &change, 1, NULL, 0, NULL);
 #else
   (void)state;
@@ -99,7 +98,7 @@ static void *kqueue_init(int config_flags) {
 static int kqueue_wake(void *opaque) {
   struct kqueue_state *state = opaque;
   struct kevent change;
-  EV_SET(&change, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL);
+  EV_SET(&change, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
   return kevent(state->queue, &change, 1, NULL, 0, NULL);
 }
 #endif
@@ -122,8 +121,9 @@ static unsigned write_flags(short mask) {
 static void push(struct change_list *list, evutil_socket_t fd, int filter, unsigned flags,
                  uint32_t generation) {
   unsigned notes = filter == EVFILT_READ && flags & EV_ADD ? READ_NOTES : 0;
-  EV_SET(&list->changes[list->num++], (uintptr_t)fd, filter, flags, notes, 0,
-         (void *)(uintptr_t)generation);
+  struct kevent *change = &list->changes[list->num++];
+  EV_SET(change, (uintptr_t)fd, filter, flags, notes, 0, 0);
+  change->udata = (__typeof__(change->udata))(uintptr_t)generation; /* a number on older NetBSD */
 }
 
 /* Adding what is there would not change its EV_CLEAR, and need not report its state anew. */
@@ -315,6 +315,23 @@ static void report_refusal(struct kqueue_state *state, const struct kevent *repo
   }
 }
 
+/* --- Signals --- */
+
+static int kqueue_watch_signal(void *opaque, int signal, int is_watched) {
+  struct kqueue_state *state = opaque;
+  if (state->owner != getpid()) {
+    errno = EBADF;
+    return -1;
+  }
+  struct kevent change;
+  EV_SET(&change, (uintptr_t)signal, EVFILT_SIGNAL, is_watched ? EV_ADD : EV_DELETE, 0, 0, 0);
+  int result;
+  do {
+    result = kevent(state->queue, &change, 1, NULL, 0, &at_once);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 /* --- Waiting --- */
 
 static int wait_for(struct kqueue_state *state, int64_t timeout_ns) {
@@ -353,6 +370,12 @@ static void report(struct kqueue_state *state, const struct kevent *report,
   sink->ready(sink, fd, generation, (short)what);
 }
 
+/* Some systems tell how often, and some only that it came. */
+static void report_signal(const struct kevent *report, struct event_readiness_sink *sink) {
+  int64_t num = (int64_t)report->data;
+  sink->signal(sink, (int)report->ident, num < 1 ? 1 : num > INT_MAX ? INT_MAX : (int)num);
+}
+
 static void report_all(struct kqueue_state *state, int num_ready,
                        struct event_readiness_sink *sink) {
   for (int i = 0; i < num_ready; i++) {
@@ -361,9 +384,11 @@ static void report_all(struct kqueue_state *state, int num_ready,
       report_refusal(state, ready);
     else if (ready->filter == EVFILT_READ || ready->filter == EVFILT_WRITE)
       report(state, ready, sink);
+    else if (ready->filter == EVFILT_SIGNAL)
+      report_signal(ready, sink);
   }
   /* A full array tells that more was ready: look at more at once next time. */
-  if (num_ready == state->num_reports && num_ready < MAX_REPORTS)
+  if (num_ready == state->num_reports && num_ready <= INT_MAX / 2)
     (void)reserve_reports(state, num_ready * 2);
 }
 
@@ -412,6 +437,8 @@ static const struct event_readiness_ops batching_ops = {
 #ifdef EVFILT_USER
     .wake = kqueue_wake,
 #endif
+    .watch_signal = kqueue_watch_signal,
+    .signal_method = "kqueue_signal",
     .destroy = kqueue_destroy,
 };
 
@@ -426,5 +453,7 @@ const struct event_readiness_ops event_kqueue_ops = {
 #ifdef EVFILT_USER
     .wake = kqueue_wake,
 #endif
+    .watch_signal = kqueue_watch_signal,
+    .signal_method = "kqueue_signal",
     .destroy = kqueue_destroy,
 };

@@ -1,6 +1,7 @@
 // What only the kqueue backend has: changes that go with the wait, filters that the kernel refuses,
-// an end of data that is waited for alone, and queues that a child does not inherit.
+// an end of data that is waited for alone, signals, and queues that a child does not inherit.
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include <string>
@@ -210,6 +211,102 @@ TEST(Kqueue, ChildClosesNothingOfTheParents) {
   ASSERT_EQ(child, waitpid(child, &status, 0));
   EXPECT_EQ(0, status);
   event_kqueue_ops.destroy(state);
+}
+
+class KqueueSignals : public testing::Test {
+ protected:
+  KqueueSignals() : state_(event_kqueue_ops.init(0)), old_handler_(signal(SIGUSR1, SIG_IGN)) {
+    EXPECT_NE(nullptr, state_);
+  }
+  ~KqueueSignals() override {
+    event_kqueue_ops.destroy(state_);
+    signal(SIGUSR1, old_handler_);
+  }
+  int Watch(int is_watched) { return event_kqueue_ops.watch_signal(state_, SIGUSR1, is_watched); }
+  // What a wait that lasts until something comes tells.
+  int NumAfter(void (*act)()) {
+    Sink sink;
+    sink.on_unlock = act;
+    EXPECT_EQ(0, event_kqueue_ops.wait(state_, 0, readiness_testing::kForever, sink.get()));
+    EXPECT_TRUE(sink.reports.empty());
+    return sink.signals[SIGUSR1];
+  }
+
+  void *state_;
+  void (*old_handler_)(int);
+};
+
+TEST_F(KqueueSignals, AreCounted) {
+  ASSERT_EQ(0, Watch(1));
+  EXPECT_EQ(1, NumAfter([] { raise(SIGUSR1); }));
+  EXPECT_EQ(3, NumAfter([] {
+              for (int i = 0; i < 3; i++) raise(SIGUSR1);
+            }));
+  ASSERT_EQ(0, Watch(0));
+  raise(SIGUSR1);
+  Sink sink;
+  EXPECT_EQ(0, event_kqueue_ops.wait(state_, 0, 0, sink.get()));
+  EXPECT_TRUE(sink.signals.empty());
+}
+
+TEST_F(KqueueSignals, WhatIsNoneIsRefused) {
+  EXPECT_EQ(-1, event_kqueue_ops.watch_signal(state_, 100000, 1));
+  EXPECT_EQ(EINVAL, errno);
+}
+
+class KqueueBase : public testing::Test {
+ protected:
+  static struct event_base *Make() {
+    const struct event_readiness_ops *const table[] = {&event_kqueue_ops, nullptr};
+    return event_base_new_with_backends(nullptr, table);
+  }
+  static struct event *Add(struct event_base *base, int *calls) {
+    struct event *ev = event_new(
+        base, SIGUSR1, EV_SIGNAL | EV_PERSIST,
+        [](evutil_socket_t, short, void *arg) { ++*static_cast<int *>(arg); }, calls);
+    EXPECT_EQ(0, event_add(ev, nullptr));
+    return ev;
+  }
+  static void Free(struct event *ev) {
+    struct event_base *base = event_get_base(ev);
+    event_free(ev);
+    event_base_free(base);
+  }
+};
+
+// With a pipe, one base at a time has the signals.
+TEST_F(KqueueBase, SignalsReachEveryBase) {
+  int calls[2] = {0, 0};
+  struct event *events[2] = {Add(Make(), &calls[0]), Add(Make(), &calls[1])};
+  raise(SIGUSR1);
+  for (struct event *ev : events) event_base_loop(event_get_base(ev), EVLOOP_ONCE);
+  EXPECT_EQ(1, calls[0]);
+  EXPECT_EQ(1, calls[1]);
+  Free(events[0]);  // which came first, and knows what was before
+  raise(SIGUSR1);
+  event_base_loop(event_get_base(events[1]), EVLOOP_ONCE);
+  EXPECT_EQ(2, calls[1]);
+  Free(events[1]);
+  struct sigaction action;
+  ASSERT_EQ(0, sigaction(SIGUSR1, nullptr, &action));
+  EXPECT_EQ(SIG_DFL, action.sa_handler);
+}
+
+// The filter tells of a signal before a thread takes it: the default action, which is back by then,
+// must not end the program.
+TEST_F(KqueueBase, DeletingTakesBackWhatIsPending) {
+  int calls = 0;
+  struct event *ev = Add(Make(), &calls);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  raise(SIGUSR1);
+  Free(ev);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  struct sigaction action;
+  sigaction(SIGUSR1, nullptr, &action);
+  EXPECT_EQ(SIG_DFL, action.sa_handler);
 }
 
 TEST(Kqueue, WakeEndsTheWait) {

@@ -10,12 +10,7 @@
 
 #include "util/clock.h"
 #include "util/memory.h"
-
-#if defined(__linux__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
-#define HAVE_PPOLL 1
-#else
-#define HAVE_PPOLL 0
-#endif
+#include "util/platform.h"
 
 #define MIN_CAPACITY 32
 
@@ -169,7 +164,7 @@ static int wait_ms(struct poll_state *state, int64_t timeout_ns) {
 
 /* A timeout below 0 is none. */
 static int wait_ns(struct poll_state *state, int64_t timeout_ns) {
-#if HAVE_PPOLL
+#if STRATA_HAVE_PPOLL
   if (state->is_precise && timeout_ns > 0) {
     struct timespec timeout;
     int64_t seconds = timeout_ns / STRATA_NS_PER_SECOND;

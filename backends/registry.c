@@ -1,3 +1,5 @@
+#include "backends/registry.h"
+
 #include <stddef.h>
 
 #include <event2/event-config.h>
@@ -24,8 +26,8 @@
 #include "backends/select.h"
 #endif
 
-/* The platform's backends, the best one first; io_uring is for programs that ask for it. */
-static const struct event_readiness_ops *const backends[] = {
+/* io_uring is for programs that ask for it. */
+const struct event_readiness_ops *const strata_backends[] = {
 #if defined(HAS_KQUEUE)
     &event_kqueue_ops,
 #endif
@@ -45,10 +47,10 @@ static const struct event_readiness_ops *const backends[] = {
     NULL,
 };
 
-#define NUM_BACKENDS (sizeof(backends) / sizeof(backends[0]))
+#define NUM_BACKENDS (sizeof(strata_backends) / sizeof(strata_backends[0]))
 
 struct event_base *event_base_new_with_config(const struct event_config *config) {
-  return event_base_new_with_backends(config, backends);
+  return event_base_new_with_backends(config, strata_backends);
 }
 
 struct event_base *event_base_new(void) {
@@ -57,7 +59,7 @@ struct event_base *event_base_new(void) {
 
 const char **event_get_supported_methods(void) {
   static const char *names[NUM_BACKENDS];
-  for (size_t i = 0; i < NUM_BACKENDS; i++) names[i] = backends[i] ? backends[i]->name : NULL;
+  for (size_t i = 0; strata_backends[i]; i++) names[i] = strata_backends[i]->name;
   return names;
 }
 

@@ -74,6 +74,10 @@ static void sink_lock(struct event_readiness_sink *sink) {
   base->may_be_waiting = false;
 }
 
+static void sink_signal(struct event_readiness_sink *sink, int signal, int num) {
+  event_signal_map_activate(STRATA_CONTAINER_OF(sink, struct event_base, sink), signal, num);
+}
+
 static void sink_complete(struct event_readiness_sink *sink, struct event_operation *operation) {
   event_operation_complete(STRATA_CONTAINER_OF(sink, struct event_base, sink), operation);
 }
@@ -86,15 +90,13 @@ static void sink_add_result(struct event_readiness_sink *sink, struct event_oper
 
 static void sink_end_report(struct event_readiness_sink *sink) {
   struct event_base *base = STRATA_CONTAINER_OF(sink, struct event_base, sink);
-  /* Whoever frees the base waits as well, and runs no loop; and nobody else would try again. */
-  if (base->is_closing) {
-    while (base->backend->wake(base->backend_state) < 0) continue;
-  } else {
-    do {
-      event_base_notify(base);
-    } while (base->may_be_waiting && base->backend->wake && event_base_runs_elsewhere(base));
-  }
+  /* Whoever frees the base waits as well, and runs no loop. */
+  bool must_wake = base->is_closing || (base->may_be_waiting && event_base_runs_elsewhere(base));
+  base->may_be_waiting &= !must_wake;
   event_base_unlock(base);
+  /* Without the lock, which is the first thing that the woken thread wants. The base outlives its
+   * port's threads, and nobody else would try again. */
+  while (must_wake && base->backend->wake(base->backend_state) < 0) continue;
 }
 
 static bool environment_asks(const struct event_base *base, const char *variable) {
@@ -182,6 +184,7 @@ struct event_base *event_base_new_with_backends(const struct event_config *confi
   base->sink.ready = sink_ready;
   base->sink.unlock = sink_unlock;
   base->sink.lock = sink_lock;
+  base->sink.signal = sink_signal;
   base->sink.complete = sink_complete;
   base->sink.add_result = sink_add_result;
   base->sink.begin_report = sink_begin_report;
@@ -345,8 +348,7 @@ const char *event_base_get_method(const struct event_base *base) {
 }
 
 const char *event_base_get_signal_method(const struct event_base *base) {
-  (void)base;
-  return "signal";
+  return base->backend->watch_signal ? base->backend->signal_method : "signal";
 }
 
 int event_base_get_features(const struct event_base *base) {

@@ -13,7 +13,9 @@
 
 /* The contract of a completion port: io_uring, IOCP. An operation is launched, the kernel carries
  * it out, and then its function runs: exactly once, whatever happens (success, error, cancellation,
- * the end of the base), from the loop, at the operation's priority. Never from inside a launch.
+ * the end of the base), from the loop, at the operation's priority. Never from inside a launch. An
+ * operation outlives the thread that launched it; but for one that connects or sends over a stream
+ * on Windows, on a socket whose port is another base's or the program's: WSAECONNABORTED.
  *
  * A base has a port when its backend brings one and the program asked for it
  * (EVENT_BASE_FLAG_COMPLETION). The conformance suite is backends/testing/completion_conformance.h.

@@ -98,7 +98,9 @@ TEST(ConfigMethods, EpollFeatures) {
 }
 
 TEST(ConfigMethods, EpollChangelistFlagAndVariable) {
-  const char *expected = "epoll (with changelist)";
+  const std::string plain = MethodWith(nullptr);
+  if (plain != "epoll" && plain != "kqueue") GTEST_SKIP() << "it collects no changes";
+  const std::string expected = plain + " (with changelist)";
   Config config(event_config_new());
   event_config_set_flag(config.get(), EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
   EXPECT_EQ(expected, MethodWith(config.get()));
@@ -106,7 +108,7 @@ TEST(ConfigMethods, EpollChangelistFlagAndVariable) {
   EXPECT_EQ(expected, MethodWith(nullptr));
   Config ignoring(event_config_new());
   event_config_set_flag(ignoring.get(), EVENT_BASE_FLAG_IGNORE_ENV);
-  EXPECT_EQ("epoll", MethodWith(ignoring.get()));
+  EXPECT_EQ(plain, MethodWith(ignoring.get()));
 }
 #endif
 
@@ -244,7 +246,8 @@ TEST(ConfigEnvironment, MethodIsShownOnRequest) {
 #if !defined(STRATA_ORACLE)  // A function of 2.2.
 TEST(ConfigMethods, SignalsHaveOne) {
   Loop loop;
-  EXPECT_STREQ("signal", event_base_get_signal_method(loop));
+  const bool is_kqueue = std::string(event_base_get_method(loop)) == "kqueue";
+  EXPECT_STREQ(is_kqueue ? "kqueue_signal" : "signal", event_base_get_signal_method(loop));
 }
 #endif
 

@@ -59,10 +59,10 @@ static inline bool kernel_knows(const struct fd_slot *slot, short mask) {
 static int tell_kernel_when(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot,
                             short mask, int may_be_late) {
   if (slot->was_unused) slot->generation++;
-  slot->was_unused = false;
   struct event_readiness_change change = {
       fd, slot->kernel_mask, mask, slot->generation, &slot->backend_state, may_be_late};
   if (base->backend->change(base->backend_state, &change) < 0) return -1;
+  slot->was_unused = false;
   slot->kernel_mask = mask;
   if (!mask) {
     slot->backend_state = 0;
@@ -105,22 +105,31 @@ static int sync_events(struct event_base *base, evutil_socket_t fd, struct fd_sl
   return tell_kernel(base, fd, slot, mask);
 }
 
-void event_fd_map_flush(struct event_base *base) {
-  for (int i = 0; i < base->fds.num_dirty; i++) {
-    evutil_socket_t fd = base->fds.dirty[i];
-    struct fd_slot *slot = event_fd_slots_find(&base->fds.slots, fd);
-    short mask = wanted_mask(base, slot);
-    slot->is_dirty = false;
-    if (kernel_knows(slot, mask)) continue;
-    if (mask == 0 && slot->kernel_mask == 0) {
-      slot->was_unused = false;
-      continue;
-    }
-    if (tell_kernel_when(base, fd, slot, mask, 1) < 0)
-      strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %lld", base->backend->name,
-                       (long long)fd);
+/* Whether the change is made, or never will be. */
+static bool flush_slot(struct event_base *base, evutil_socket_t fd, struct fd_slot *slot) {
+  short mask = wanted_mask(base, slot);
+  if (kernel_knows(slot, mask)) return true;
+  if (mask == 0 && slot->kernel_mask == 0) {
+    slot->was_unused = false;
+    return true;
   }
-  base->fds.num_dirty = 0;
+  if (tell_kernel_when(base, fd, slot, mask, 1) == 0) return true;
+  if (errno == ENOMEM) return false; /* event_add has succeeded, so it has to come yet */
+  strata_log_errno(STRATA_LOG_WARN, "%s: watching descriptor %lld", base->backend->name,
+                   (long long)fd);
+  return true;
+}
+
+void event_fd_map_flush(struct event_base *base) {
+  struct fd_map *map = &base->fds;
+  int num_left = 0;
+  for (int i = 0; i < map->num_dirty; i++) {
+    evutil_socket_t fd = map->dirty[i];
+    struct fd_slot *slot = event_fd_slots_find(&map->slots, fd);
+    slot->is_dirty = !flush_slot(base, fd, slot);
+    if (slot->is_dirty) map->dirty[num_left++] = fd;
+  }
+  map->num_dirty = num_left;
 }
 
 /* At once, batching or not: a source is registered once, so there is nothing to collect, and its

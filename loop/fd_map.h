@@ -39,7 +39,8 @@ void event_fd_map_activate(struct event_base *base, evutil_socket_t fd, short wh
 void event_fd_map_deliver(struct event_base *base, evutil_socket_t fd, uint32_t generation,
                           short what);
 
-/* Hands over the changes that a batching backend (loop/readiness.h) has not been told yet. */
+/* Hands over the changes that a batching backend (loop/readiness.h) has not been told yet. One that
+ * there was no memory for stays among `dirty`, for the next turn; another error is logged. */
 void event_fd_map_flush(struct event_base *base);
 
 /* Tells a fresh backend about every descriptor (after fork). 0, or -1 if one was refused. */

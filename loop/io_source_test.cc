@@ -170,6 +170,66 @@ TEST_F(Refusing, WantStaysWhatItWas) {
   ev.Del();
 }
 
+int g_num_warnings;
+
+// Changes are put off, and then find no memory: they are made once there is some.
+class LateAndRefusing : public Refusing {
+ protected:
+  void SetUp() override {
+    batching_.features |= STRATA_READINESS_BATCHES;
+    const struct event_readiness_ops *const table[] = {&batching_, nullptr};
+    loop_.reset();
+    strata_sim_make_current(sim_);
+    loop_.reset(new Loop(event_base_new_with_backends(nullptr, table)));
+    g_num_warnings = 0;
+    event_set_log_callback([](int, const char *) { g_num_warnings++; });
+  }
+  void TearDown() override {
+    event_set_log_callback(nullptr);
+    EXPECT_EQ(0, g_num_warnings);
+    Refusing::TearDown();
+  }
+
+  struct event_readiness_ops batching_ = event_sim_ops;
+};
+
+TEST_F(LateAndRefusing, AnEventIsAdded) {
+  Ev ev(*loop_, 5, EV_READ | EV_PERSIST, [&](int, short) { event_base_loopbreak(*loop_); });
+  ASSERT_EQ(0, strata_sim_refuse(sim_, 5, ENOMEM));
+  ASSERT_EQ(0, ev.Add());
+  const struct timeval second = {1, 0};
+  event_base_loopexit(*loop_, &second);
+  EXPECT_EQ(0, loop_->Dispatch());
+  EXPECT_EQ(0, strata_sim_interest(sim_, 5));
+  EXPECT_GT(strata_sim_num_waits(sim_), 10) << "it sleeps through what it has to try again";
+  EXPECT_LT(strata_sim_num_waits(sim_), 1000) << "it spins";
+  ASSERT_EQ(0, strata_sim_refuse(sim_, 5, 0));
+  ASSERT_EQ(0, strata_sim_raise(sim_, 5, EV_READ));
+  EXPECT_EQ(0, loop_->Dispatch());
+  EXPECT_EQ(1, ev.calls);
+  ev.Del();
+}
+
+// For all that the base knows, the number is another file's now.
+TEST_F(LateAndRefusing, AnEventIsAddedAnew) {
+  Ev ev(*loop_, 5, EV_READ | EV_PERSIST);
+  ASSERT_EQ(0, ev.Add());
+  loop_->Turn();
+  ASSERT_EQ(EV_READ, strata_sim_interest(sim_, 5));
+  ev.Del();
+  ASSERT_EQ(0, ev.Add());
+  ASSERT_EQ(0, strata_sim_refuse(sim_, 5, ENOMEM));
+  loop_->Turn();
+  loop_->Turn();
+  ASSERT_EQ(0, strata_sim_refuse(sim_, 5, 0));
+  const long num_before = strata_sim_num_changes(sim_);
+  loop_->Turn();
+  EXPECT_EQ(num_before + 1, strata_sim_num_changes(sim_));
+  loop_->Turn();
+  EXPECT_EQ(num_before + 1, strata_sim_num_changes(sim_));
+  ev.Del();
+}
+
 // The lowest free descriptor's number: how a leak of one shows.
 int LowestFree() {
   const int fd = dup(0);

@@ -4,6 +4,7 @@
 #include "loop/base.h"
 #include "loop/timeouts.h"
 #include "loop/watch.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* A turn that will run nothing needs no time. */
@@ -16,6 +17,17 @@ static void cache_time(struct event_base *base) {
     base->cached_now_ns = event_base_clock_ns(base);
 }
 
+/* How soon to try again what there was no memory for. */
+#define SHORT_OF_MEMORY_NS (10 * STRATA_NS_PER_MS)
+
+static int64_t next_deadline_ns(struct event_base *base, int64_t *out_now_ns) {
+  int64_t deadline_ns = event_timeouts_next_ns(base);
+  if (deadline_ns == INT64_MAX && !base->fds.num_dirty) return deadline_ns;
+  *out_now_ns = event_base_clock_ns(base);
+  int64_t retry_ns = *out_now_ns + SHORT_OF_MEMORY_NS;
+  return base->fds.num_dirty && retry_ns < deadline_ns ? retry_ns : deadline_ns;
+}
+
 /* Collects what is ready: descriptors, then timers. 0 or -1. */
 static int collect(struct event_base *base, int flags) {
   bool may_wait = !(flags & EVLOOP_NONBLOCK);
@@ -23,10 +35,7 @@ static int collect(struct event_base *base, int flags) {
   if (base->watchers) may_wait = event_watchers_run_prepare(base, flags);
   if (base->fds.num_dirty) event_fd_map_flush(base);
   int64_t now = 0, deadline = 0;
-  if (may_wait && !base->num_active) {
-    deadline = event_timeouts_next_ns(base);
-    if (deadline != INT64_MAX) now = event_base_clock_ns(base);
-  }
+  if (may_wait && !base->num_active) deadline = next_deadline_ns(base, &now);
   base->may_be_waiting = deadline > now;
   int result = base->backend->wait(base->backend_state, now, deadline, &base->sink);
   base->may_be_waiting = false;
@@ -67,7 +76,7 @@ int event_base_loop(struct event_base *base, int flags) {
   base->running_loop = true;
   base->owner_thread = strata_thread_id();
   base->exit_requested = base->break_requested = false;
-  if (base->signals.num_handlers) event_signal_map_claim_signals(base);
+  if (base->signals.num_writers) event_signal_map_claim_signals(base);
   int ended = 0;
   while (!ended && !base->exit_requested && !base->break_requested) ended = turn(base, flags);
   base->cached_now_ns = 0;

@@ -30,6 +30,8 @@ struct event_readiness_sink {
   /* Release and take the base's lock; a backend brackets the system call that blocks with them. */
   void (*unlock)(struct event_readiness_sink *sink);
   void (*lock)(struct event_readiness_sink *sink);
+  /* Takes a signal that came `num` times, from a backend with watch_signal(). As ready(). */
+  void (*signal)(struct event_readiness_sink *sink, int signal, int num);
   /* Takes an operation that has ended, by event_operation_set_end() (loop/completion.h). As
    * ready(). */
   void (*complete)(struct event_readiness_sink *sink, struct event_operation *operation);
@@ -37,7 +39,8 @@ struct event_readiness_sink {
   void (*add_result)(struct event_readiness_sink *sink, struct event_operation *operation,
                      struct event_received *received);
   /* Instead of lock() and unlock() in a thread of the port's own, which is not the one that waits:
-   * end_report() wakes the base for what was reported between. */
+   * end_report() wakes the base for what was reported between. Such a backend has wake(), and its
+   * destroy() waits for the thread. */
   void (*begin_report)(struct event_readiness_sink *sink);
   void (*end_report)(struct event_readiness_sink *sink);
 };
@@ -79,6 +82,12 @@ struct event_readiness_ops {
    * any more may end the next wait(). From any thread, with the base's lock or without it. 0, or -1
    * when the system can't at the moment. NULL: the base watches a descriptor for that. */
   int (*wake)(void *state);
+  /* Begins or ends to report a signal's arrivals, to sink->signal(), whatever handler it has. From
+   * any thread, with the base's lock. 0, or -1 with errno. NULL: the base catches signals itself.
+   */
+  int (*watch_signal)(void *state, int signal, int is_watched);
+  /* With watch_signal(): what event_base_get_signal_method() returns. */
+  const char *signal_method;
   /* Frees the state. Also called in a child of fork(2), where it must leave alone what is the
    * parent's or was not inherited, and after init() has made the state that takes its place. */
   void (*destroy)(void *state);

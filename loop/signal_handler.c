@@ -46,7 +46,25 @@ int event_signal_handler_install(int signal, struct event_signal_action *out_old
   return sigaction(signal, &action, &out_old_action->action);
 }
 
-void event_signal_handler_restore(int signal, struct event_signal_action *old_action) {
+/* A handler of the program's own may be told again, and has to be told if nobody else was. A
+ * SIGCHLD that is ignored loses children, and one that is not handled does no harm. */
+static bool may_end_process(int signal, const struct sigaction *action) {
+  return signal != SIGCHLD && !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_DFL;
+}
+
+/* "Setting a signal action to SIG_IGN for a signal that is pending shall cause the pending signal
+ * to be discarded" (POSIX, 2.4.3). */
+static void drop_pending(int signal) {
+  struct sigaction action;
+  memset(&action, 0, sizeof(action));
+  action.sa_handler = SIG_IGN;
+  sigemptyset(&action.sa_mask);
+  (void)sigaction(signal, &action, NULL);
+}
+
+void event_signal_handler_restore(int signal, struct event_signal_action *old_action,
+                                  bool drops_pending) {
+  if (drops_pending && may_end_process(signal, &old_action->action)) drop_pending(signal);
   if (sigaction(signal, &old_action->action, NULL) < 0)
     strata_log_errno(STRATA_LOG_WARN, "sigaction");
   strata_free(old_action);

@@ -21,8 +21,10 @@ bool event_signal_can_be_caught(int signal);
 struct event_signal_action *event_signal_action_new(void);
 /* Handles the signal from now on. 0, or -1 with errno and no change. */
 int event_signal_handler_install(int signal, struct event_signal_action *out_old_action);
-/* Undoes that; frees `old_action`. */
-void event_signal_handler_restore(int signal, struct event_signal_action *old_action);
+/* Undoes that; frees `old_action`. With `drops_pending`, what the process was sent and no thread
+ * has taken yet is dropped if the old action would end the process: it is told of already. */
+void event_signal_handler_restore(int signal, struct event_signal_action *old_action,
+                                  bool drops_pending);
 
 /* Takes up to `capacity` numbers from the other end of the target, whose ends do not block. 0 when
  * there are none. */

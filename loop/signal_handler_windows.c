@@ -73,7 +73,9 @@ int event_signal_handler_install(int signal_number, struct event_signal_action *
   return is_installed ? 0 : -1;
 }
 
-void event_signal_handler_restore(int signal_number, struct event_signal_action *old_action) {
+void event_signal_handler_restore(int signal_number, struct event_signal_action *old_action,
+                                  bool drops_pending) {
+  (void)drops_pending; /* none ever is */
   AcquireSRWLockExclusive(&handler_lock);
   is_handled[signal_number] = false;
   bool has_failed = signal(signal_number, old_action->function) == SIG_ERR;

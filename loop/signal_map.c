@@ -17,6 +17,12 @@
  * reset it: it is never looked into, for its own lock guards it. */
 static struct event_global_lock owner_lock = EVENT_GLOBAL_LOCK_INIT;
 static const struct event_base *handler_base;
+/* The bases that have events for a signal, in whatever order they come and go, share its handler.
+ */
+static struct {
+  int num_bases;
+  struct event_signal_action *old_action;
+} handled[EVENT_NUM_SIGNALS];
 
 void event_signal_map_init(struct signal_map *map) {
   memset(map, 0, sizeof(*map));
@@ -29,6 +35,10 @@ void event_signal_map_activate(struct event_base *base, int signal, int num_call
   struct event *event = base->signals.events[signal];
   for (; event; event = event->ev_.ev_signal.ev_signal_next.le_next)
     event_active_locked(event, EV_SIGNAL, (short)(num_calls > SHRT_MAX ? SHRT_MAX : num_calls));
+}
+
+static bool backend_watches(const struct event_base *base) {
+  return base->backend->watch_signal != NULL;
 }
 
 static void on_readable(struct event_callback *task, void *arg) {
@@ -100,26 +110,65 @@ static void take_over_signals(struct event_base *base) {
                "a second event_base has signal events: the first one gets no more signals");
 }
 
-static int install_handler(struct event_base *base, int signal) {
-  struct signal_map *map = &base->signals;
+static int watch(struct event_base *base, int signal, int is_watched) {
+  return base->backend->watch_signal(base->backend_state, signal, is_watched);
+}
+
+static int start_receiving(struct event_base *base, int signal) {
+  if (backend_watches(base)) return watch(base, signal, 1);
+  take_over_signals(base);
+  return 0;
+}
+
+/* Also where another base has done so: the program may have put in one of its own since then. */
+static int share_handler(int signal) {
   struct event_signal_action *old_action = event_signal_action_new();
   if (!old_action) return -1;
-  take_over_signals(base); /* before the first signal can come */
-  if (event_signal_handler_install(signal, old_action) < 0) {
-    strata_free(old_action);
+  event_global_lock_acquire(&owner_lock);
+  int result = event_signal_handler_install(signal, old_action);
+  int error = errno;
+  if (result == 0 && handled[signal].num_bases++ == 0) {
+    handled[signal].old_action = old_action;
+    old_action = NULL;
+  }
+  event_global_lock_release(&owner_lock);
+  strata_free(old_action);
+  errno = error;
+  return result;
+}
+
+static void unshare_handler(int signal, bool drops_pending) {
+  event_global_lock_acquire(&owner_lock);
+  if (--handled[signal].num_bases == 0)
+    event_signal_handler_restore(signal, handled[signal].old_action, drops_pending);
+  event_global_lock_release(&owner_lock);
+}
+
+static int install_handler(struct event_base *base, int signal) {
+  struct signal_map *map = &base->signals;
+  /* Before the first signal can come. */
+  if (start_receiving(base, signal) < 0) return -1;
+  if (share_handler(signal) < 0) {
+    int error = errno;
+    if (backend_watches(base)) (void)watch(base, signal, 0);
+    errno = error;
     return -1;
   }
-  map->old_actions[signal] = old_action;
-  map->num_handlers++;
+  map->is_handled[signal] = true;
+  if (!backend_watches(base)) map->num_writers++;
   return 0;
 }
 
 static void restore_handler(struct event_base *base, int signal) {
   struct signal_map *map = &base->signals;
-  if (!map->old_actions[signal]) return;
-  event_signal_handler_restore(signal, map->old_actions[signal]);
-  map->old_actions[signal] = NULL;
-  if (--map->num_handlers == 0) (void)disclaim_signals(base);
+  if (!map->is_handled[signal]) return;
+  /* The backend tells of a signal when it is sent: a thread may be about to take it. */
+  unshare_handler(signal, backend_watches(base));
+  map->is_handled[signal] = false;
+  if (backend_watches(base))
+    (void)watch(base, signal, 0);
+  else if (--map->num_writers == 0)
+    (void)disclaim_signals(base);
 }
 
 int event_signal_map_add(struct event_base *base, struct event *event) {
@@ -130,10 +179,10 @@ int event_signal_map_add(struct event_base *base, struct event *event) {
     return -1;
   }
   int signal = (int)event->ev_fd;
-  if (open_pipe(base) < 0) return -1;
+  if (!backend_watches(base) && open_pipe(base) < 0) return -1;
   if (!map->events[signal]) {
     if (install_handler(base, signal) < 0) return -1;
-  } else {
+  } else if (!backend_watches(base)) {
     take_over_signals(base);
   }
   EV_LIST_PUSH_FRONT(&map->events[signal], event, ev_.ev_signal.ev_signal_next);
@@ -152,7 +201,15 @@ void event_signal_map_stop(struct event_base *base) {
   close_pipe(base);
 }
 
+static int watch_again(struct event_base *base) {
+  int result = 0;
+  for (int signal = 0; signal < EVENT_NUM_SIGNALS; signal++)
+    if (base->signals.is_handled[signal] && watch(base, signal, 1) < 0) result = -1;
+  return result;
+}
+
 int event_signal_map_restart(struct event_base *base) {
+  if (backend_watches(base)) return watch_again(base);
   if (base->signals.read_fd < 0) return 0;
   /* First, since the handler may not write to a number that another file has by then. */
   int was_owner = disclaim_signals(base);

@@ -8,17 +8,18 @@
 #include "loop/io_source.h"
 
 struct event_base;
-struct event_signal_action;
 
 #define EVENT_NUM_SIGNALS 65
 
-/* Signals reach the loop through a pipe that the handler (loop/signal_handler.h) writes the
- * signal's number to (sigaction(2); write(2) is async-signal-safe). One base at a time receives the
- * signals of the process: the one with signal events that was last added to or began to run. */
+/* Signals reach the loop through its backend, where that has watch_signal() (loop/readiness.h): a
+ * handler that does nothing is there then to keep the default action away. With other backends they
+ * come through a pipe that the handler (loop/signal_handler.h) writes the signal's number to
+ * (sigaction(2); write(2) is async-signal-safe), and one such base at a time receives the signals
+ * of the process: the one with signal events that was last added to or began to run. */
 struct signal_map {
   struct event *events[EVENT_NUM_SIGNALS]; /* lists through ev_.ev_signal.ev_signal_next */
-  struct event_signal_action *old_actions[EVENT_NUM_SIGNALS]; /* NULL: the handler isn't ours */
-  int num_handlers;
+  bool is_handled[EVENT_NUM_SIGNALS];
+  int num_writers;                   /* handlers of this base that are to write to the pipe */
   evutil_socket_t read_fd, write_fd; /* -1 until the first signal event */
   struct event_io_source source;
 };

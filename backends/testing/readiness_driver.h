@@ -42,6 +42,7 @@ class Sink {
     sink_.base.ready = Ready;
     sink_.base.unlock = Unlock;
     sink_.base.lock = Lock;
+    sink_.base.signal = Signal;
     sink_.self = this;
   }
   Sink(const Sink &) = delete;
@@ -52,6 +53,7 @@ class Sink {
   }
 
   std::vector<Report> reports;
+  std::map<int, int> signals;  // How often each came.
   int num_unlocks = 0;
   std::atomic<bool> is_locked{true};
   std::function<void()> on_unlock;  // Runs at each release of the lock, just before the wait.
@@ -83,6 +85,10 @@ class Sink {
                     short what) {
     EXPECT_TRUE(Self(sink)->is_locked) << "reported without the lock";
     Self(sink)->reports.push_back({fd, generation, what});
+  }
+  static void Signal(struct event_readiness_sink *sink, int signal, int num) {
+    EXPECT_TRUE(Self(sink)->is_locked) << "reported without the lock";
+    Self(sink)->signals[signal] += num;
   }
   static void Unlock(struct event_readiness_sink *sink) {
     EXPECT_TRUE(Self(sink)->is_locked) << "released twice";

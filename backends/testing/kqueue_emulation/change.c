@@ -1,11 +1,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 
@@ -29,12 +27,20 @@ struct knote *strata_emulated_queue_find(struct queue *queue, uintptr_t ident, s
   return knote;
 }
 
+void strata_emulated_knote_close(const struct knote *knote) {
+  if (knote->source < 0) return;
+  if (knote->kind == KNOTE_SIGNAL)
+    strata_emulated_signal_forget(knote->ident, knote->source);
+  else
+    close(knote->source);
+}
+
 void strata_emulated_queue_drop(struct queue *queue, struct knote *knote) {
   struct knote **link = bucket_of(queue, knote->ident);
   while (*link != knote) link = &(*link)->next;
   *link = knote->next;
   if (knote->kind != KNOTE_POLLED) queue->num_special--;
-  if (knote->source >= 0) close(knote->source);
+  strata_emulated_knote_close(knote);
   free(knote);
 }
 
@@ -175,18 +181,10 @@ static int set_timer(const struct knote *knote) {
   return timerfd_settime(knote->source, 0, &spec, NULL) < 0 ? errno : 0;
 }
 
-static int open_signal(const struct knote *knote) {
-  sigset_t set;
-  sigemptyset(&set);
-  if (sigaddset(&set, (int)knote->ident) < 0) return -1;
-  pthread_sigmask(SIG_BLOCK, &set, NULL);
-  return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-}
-
 static int open_source(struct knote *knote) {
   if (knote->kind == KNOTE_USER) return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   knote->flags |= EV_CLEAR; /* of itself */
-  if (knote->kind == KNOTE_SIGNAL) return open_signal(knote);
+  if (knote->kind == KNOTE_SIGNAL) return strata_emulated_signal_watch(knote->ident);
   return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 }
 

@@ -3,7 +3,6 @@
 #include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -158,21 +157,12 @@ static bool harvest_user(struct knote *knote, struct kevent *out_event) {
   return true;
 }
 
-static bool harvest_timer(const struct knote *knote, struct kevent *out_event) {
+/* A timer's expirations, a signal's arrivals. */
+static bool harvest_count(const struct knote *knote, struct kevent *out_event) {
   uint64_t count = 0;
   if (read(knote->source, &count, sizeof(count)) != (ssize_t)sizeof(count)) return false;
   fill_in(knote, out_event);
   out_event->data = (int64_t)count;
-  return true;
-}
-
-static bool harvest_signal(const struct knote *knote, struct kevent *out_event) {
-  struct signalfd_siginfo info;
-  int64_t count = 0;
-  while (read(knote->source, &info, sizeof(info)) == (ssize_t)sizeof(info)) count++;
-  if (!count) return false;
-  fill_in(knote, out_event);
-  out_event->data = count;
   return true;
 }
 
@@ -184,9 +174,8 @@ static bool harvest_one(struct knote *knote, struct kevent *out_event) {
     case KNOTE_USER:
       return harvest_user(knote, out_event);
     case KNOTE_TIMER:
-      return harvest_timer(knote, out_event);
     case KNOTE_SIGNAL:
-      return harvest_signal(knote, out_event);
+      return harvest_count(knote, out_event);
     default:
       return false;
   }

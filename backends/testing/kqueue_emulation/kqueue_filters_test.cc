@@ -216,11 +216,47 @@ TEST_F(KqueueFilters, SignalIsRecorded) {
   EXPECT_EQ(EVFILT_SIGNAL, event.filter);
   EXPECT_EQ(1, event.data);
   EXPECT_TRUE(Ready().empty());
+  for (int i = 0; i < 3; i++) ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_EQ(3, One().data);
   ASSERT_EQ(0, Make(SIGUSR1, EVFILT_SIGNAL, EV_DELETE));
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGUSR1);
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+  ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_TRUE(Ready().empty());
+  signal(SIGUSR1, old_handler);
+}
+
+int g_num_handled;
+
+// "coexists with the signal() and sigaction() facilities": the handler runs as well, and one that
+// is set, asked for or taken back meanwhile is the program's.
+TEST_F(KqueueFilters, SignalStillReachesItsHandler) {
+  const auto old_handler = signal(SIGUSR1, SIG_IGN);
+  ASSERT_EQ(0, Make(SIGUSR1, EVFILT_SIGNAL, EV_ADD));
+  struct sigaction action = {}, found;
+  action.sa_handler = [](int) { g_num_handled++; };
+  ASSERT_EQ(0, sigaction(SIGUSR1, &action, &found));
+  EXPECT_EQ(SIG_IGN, found.sa_handler);
+  ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_EQ(1, g_num_handled);
+  EXPECT_EQ(1, One().data);
+  ASSERT_EQ(0, Make(SIGUSR1, EVFILT_SIGNAL, EV_DELETE));
+  ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_EQ(2, g_num_handled);
+  EXPECT_EQ(action.sa_handler, signal(SIGUSR1, old_handler));
+}
+
+TEST_F(KqueueFilters, SignalReachesEveryQueue) {
+  const auto old_handler = signal(SIGUSR1, SIG_IGN);
+  Fd other(kqueue());
+  struct kevent event = Change(SIGUSR1, EVFILT_SIGNAL, EV_ADD);
+  ASSERT_EQ(0, Make(SIGUSR1, EVFILT_SIGNAL, EV_ADD));
+  ASSERT_EQ(0, kevent(other, &event, 1, nullptr, 0, nullptr));
+  ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_EQ(1, One().data);
+  EXPECT_EQ(1, kevent(other, nullptr, 0, &event, 1, &kqueue_testing::kAtOnce));
+  EXPECT_EQ(1, event.data);
+  other.Close();
+  ASSERT_EQ(0, kill(getpid(), SIGUSR1));
+  EXPECT_EQ(1, One().data);
   signal(SIGUSR1, old_handler);
 }
 

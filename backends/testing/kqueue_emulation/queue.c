@@ -24,7 +24,7 @@ static void close_all_fds(struct queue *queue) {
     if (queue->polled[i] >= 0) close(queue->polled[i]);
   for (int i = 0; i < NUM_BUCKETS; i++)
     for (struct knote *knote = queue->buckets[i]; knote; knote = knote->next)
-      if (knote->source >= 0) close(knote->source);
+      strata_emulated_knote_close(knote);
 }
 
 static void free_queue(struct queue *queue) {
@@ -63,14 +63,18 @@ void strata_emulated_queue_release(struct queue *queue) {
 
 static void before_fork(void) {
   pthread_mutex_lock(&table_lock);
+  strata_emulated_signals_lock();
 }
 
 static void in_parent(void) {
+  strata_emulated_signals_unlock();
   pthread_mutex_unlock(&table_lock);
 }
 
 /* A lock of the queue's may be held by a thread that the child does not have. */
 static void in_child(void) {
+  strata_emulated_signals_begin_anew();
+  strata_emulated_signals_unlock();
   while (table) {
     struct queue *queue = table;
     table = queue->next;

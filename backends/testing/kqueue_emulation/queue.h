@@ -40,7 +40,7 @@ struct knote {
   bool is_fifo;
   bool is_triggered; /* KNOTE_USER; of a KNOTE_FILE with EV_CLEAR: was not reported yet */
   uint32_t serial;   /* tells it from an earlier one of the same descriptor */
-  int source;        /* eventfd, timerfd or signalfd; or -1 */
+  int source;        /* eventfd or timerfd; or -1 */
   dev_t device;      /* of a KNOTE_FILE */
   ino_t inode;
 };
@@ -69,9 +69,18 @@ int strata_emulated_epoll_open(void);
 int strata_emulated_queue_change(struct queue *queue, const struct kevent *change);
 struct knote *strata_emulated_queue_find(struct queue *queue, uintptr_t ident, short filter);
 void strata_emulated_queue_drop(struct queue *queue, struct knote *knote);
+void strata_emulated_knote_close(const struct knote *knote);
 int strata_emulated_polled_index(short filter);
 uint32_t strata_emulated_polled_events(const struct knote *knote);
 uint64_t strata_emulated_polled_tag(const struct knote *knote);
+
+/* signals.c. The descriptor of an eventfd that counts the signal, or -1 with errno. */
+int strata_emulated_signal_watch(uintptr_t ident);
+void strata_emulated_signal_forget(uintptr_t ident, int fd);
+/* Around fork(2), and in the child after the last. */
+void strata_emulated_signals_lock(void);
+void strata_emulated_signals_unlock(void);
+void strata_emulated_signals_begin_anew(void);
 
 /* harvest.c. With the lock held: stores what is ready, and returns how much. */
 int strata_emulated_queue_harvest(struct queue *queue, struct kevent *out_events, int num_events);

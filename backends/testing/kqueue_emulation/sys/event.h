@@ -1,13 +1,13 @@
 /* <sys/event.h> of macOS and the BSDs, for tests on Linux: kqueue(2) over epoll, eventfd, timerfd
- * and signalfd, so that backends/kqueue.c and all that stands on it can run here. Written from what
- * the manual pages of FreeBSD promise; kqueue_emulation_test.cc has a test for each promise.
+ * and sigaction, so that backends/kqueue.c and all that stands on it can run here. Written from
+ * what the manual pages of FreeBSD promise; kqueue_emulation_test.cc has a test for each promise.
  *
  * What differs from the real one:
  * - `data` of EVFILT_READ on a listening socket is 1, not the length of the queue; fflags of
  *   EVFILT_READ and EVFILT_WRITE never tell the error of a socket.
  * - A regular file that grows does not end a wait that goes on.
- * - EVFILT_SIGNAL blocks the signal in the thread that adds it, every thread has to block it, and
- *   signals that came together count once.
+ * - EVFILT_SIGNAL counts what is delivered: not yet what is blocked, and once for signals that were
+ *   blocked together. A handler that is replaced at that moment runs still.
  * - There is no EVFILT_VNODE, EVFILT_PROC, EVFILT_AIO, NOTE_LOWAT, EV_DISPATCH.
  * - A kqueue is to be closed by a file that includes this header, which redefines close(). */
 #ifndef BACKENDS_TESTING_KQUEUE_EMULATION_SYS_EVENT_H_
