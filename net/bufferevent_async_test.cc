@@ -318,7 +318,8 @@ TEST_F(Async, BasesOfTheOtherKindAreRefused) {
 #ifndef _WIN32
 TEST_F(Async, PipesAreReadAsTheyAreElsewhere) {
   int fds[2];
-  ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+  ASSERT_EQ(0, pipe(fds));
+  evutil_make_socket_nonblocking(fds[0]);
   Bev bev(base_, fds[0], BEV_OPT_CLOSE_ON_FREE);
   bev.Enable(EV_READ);
   EXPECT_EQ(3, write(fds[1], "abc", 3));
@@ -331,7 +332,8 @@ TEST_F(Async, PipesAreReadAsTheyAreElsewhere) {
 // The kind is chosen when it is made.
 TEST_F(Async, PipeThatIsSetIsRefused) {
   int fds[2];
-  ASSERT_EQ(0, pipe2(fds, O_NONBLOCK));
+  ASSERT_EQ(0, pipe(fds));
+  evutil_make_socket_nonblocking(fds[0]);
   Bev bev(base_, -1);
   EXPECT_EQ(0, bev.SetFd(fds[0]));
   bev.Enable(EV_READ);

@@ -237,8 +237,8 @@ static inline short bufferevent_waiting(const struct bufferevent_private *bev) {
   short waiting = bufferevent_awaits_progress(bev, EV_READ) ? EV_READ : 0;
   return bufferevent_awaits_progress(bev, EV_WRITE) ? waiting | EV_WRITE : waiting;
 }
-/* bufferevent_expect_progress() for those of `waiting`, which is bufferevent_waiting(), that did not
- * wait so far. */
+/* bufferevent_expect_progress() for those of `waiting`, which is bufferevent_waiting(), that did
+ * not wait so far. */
 static inline short bufferevent_follow_waiting(struct bufferevent_private *bev, short waiting) {
   short begun = waiting & ~bev->waiting;
   bev->waiting = (uint8_t)waiting;
@@ -258,7 +258,8 @@ void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 
 /* --- connect_hostname.c --- */
 
-/* Ends a lookup that is under way. The lock is held. */
+/* Ends a lookup that is under way: its answer will be ignored. The lock is held; the directions are
+ * not suspended any more, and update() is the caller's to call. */
 void bufferevent_cancel_lookup(struct bufferevent_private *bev);
 
 #endif

@@ -424,7 +424,10 @@ TEST_P(Bufferevent, EchoThroughCallbacks) {
   bev_.Enable(EV_READ);
   peer.Enable(EV_READ);
   bev_.Write("ping");
-  EXPECT_TRUE(loop_.RunUntil([&] { return rounds == 1000; }));
+  // Under Wine each round is dozens of switches between processes, which take their time on a busy
+  // machine: the limit is for one that stands still.
+  for (int target = 100; target <= 1000; target += 100)
+    ASSERT_TRUE(loop_.RunUntil([&] { return rounds >= target; })) << rounds;
 }
 
 TEST(BuffereventPriority, DecidesWhoIsServedFirst) {

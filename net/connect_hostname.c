@@ -9,12 +9,20 @@
 #include "util/resolver.h"
 
 /* A question that strata_resolver has not answered yet. It holds a reference to the bufferevent,
- * whose directions are both suspended until then. */
+ * whose directions are both suspended until then. One that was cancelled is the bufferevent's no
+ * more, but its answer may still be on the way. */
 struct bufferevent_lookup {
   struct bufferevent_private *bev;
   void *request;    /* NULL while strata_resolver->start() has not returned */
   bool is_answered; /* by start() itself */
 };
+
+/* update() is the caller's to call. */
+static void leave(struct bufferevent_private *bev) {
+  bev->lookup = NULL;
+  bev->read_suspended &= (uint8_t)~BEV_SUSPEND_LOOKUP;
+  bev->write_suspended &= (uint8_t)~BEV_SUSPEND_LOOKUP;
+}
 
 static void report(struct bufferevent_private *bev, int dns_error) {
   bev->dns_error = dns_error;
@@ -36,22 +44,23 @@ static void on_answer(int result, struct evutil_addrinfo *list, void *arg) {
   struct bufferevent_lookup *lookup = arg;
   struct bufferevent_private *bev = lookup->bev;
   strata_lock_acquire(bev->lock);
-  bev->lookup = NULL;
+  bool is_wanted = bev->lookup == lookup;
   lookup->is_answered = true;
   if (lookup->request) strata_free(lookup);
-  bufferevent_resume_read(bev, BEV_SUSPEND_LOOKUP);
-  bufferevent_resume_write(bev, BEV_SUSPEND_LOOKUP);
-  if (!bev->is_freed)
+  if (is_wanted) {
+    leave(bev);
+    bufferevent_update(bev);
     finish(bev, result, list);
-  else if (list)
+  } else if (list) {
     evutil_freeaddrinfo(list);
+  }
   bufferevent_release(bev);
 }
 
 void bufferevent_cancel_lookup(struct bufferevent_private *bev) {
   struct bufferevent_lookup *lookup = bev->lookup;
   if (!lookup || !lookup->request) return;
-  bev->lookup = NULL;
+  leave(bev);
   strata_resolver->cancel(lookup->request);
 }
 

@@ -133,4 +133,71 @@ TEST_F(ConnectResolver, AListThatComesTooLateIsFreed) {
   EXPECT_TRUE(bev_.events.empty());
 }
 
+// ---- Used for something else while the answer is outstanding ----
+
+TEST_F(ConnectResolver, AnotherSocketCancels) {
+  Pair pair;
+  bev_.Enable(EV_READ);
+  ASSERT_EQ(0, Start());
+  ASSERT_EQ(0, bufferevent_setfd(bev_, pair[0]));
+  EXPECT_EQ(nullptr, g_question.callback);
+  EXPECT_EQ(4u, pair.Send("data"));
+  EXPECT_TRUE(loop_.RunUntil([&] { return bev_.received == "data"; }));
+  EXPECT_TRUE(bev_.events.empty());
+  EXPECT_EQ(pair.Release(0), bufferevent_getfd(bev_));
+}
+
+TEST_F(ConnectResolver, NoSocketCancels) {
+  ASSERT_EQ(0, Start());
+  ASSERT_EQ(0, bufferevent_replacefd(bev_, -1));
+  EXPECT_EQ(nullptr, g_question.callback);
+  loop_.Settle();
+  EXPECT_TRUE(bev_.events.empty());
+  EXPECT_EQ(-1, bufferevent_getfd(bev_));
+}
+
+TEST_F(ConnectResolver, AskingAgainAfterItWasCancelled) {
+  ASSERT_EQ(0, Start());
+  ASSERT_EQ(0, bufferevent_setfd(bev_, -1));
+  ASSERT_EQ(0, Start());
+  Answer(0, "127.0.0.1");
+  ASSERT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
+}
+
+// The first question's answer is not the second's, and does not let it go on.
+TEST_F(ConnectResolver, AskingAgainBeforeTheCancelledOneIsAnswered) {
+  g_answers_cancel_later = true;
+  for (const int late_result : {EVUTIL_EAI_CANCEL, EVUTIL_EAI_FAIL, 0}) {
+    SCOPED_TRACE(late_result);
+    ASSERT_EQ(0, Start());
+    const Question first = g_question;
+    ASSERT_EQ(0, bufferevent_setfd(bev_, -1));
+    ASSERT_EQ(0, Start());
+    const Question second = std::exchange(g_question, first);
+    Answer(late_result, "127.0.0.1");
+    loop_.Settle();
+    EXPECT_TRUE(bev_.events.empty());
+    EXPECT_EQ(-1, bufferevent_getfd(bev_));
+    EXPECT_EQ(-1, Start()) << "the second question is under way";
+    g_question = second;
+    Answer(0, "127.0.0.1");
+    ASSERT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+    EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
+    bev_.events.clear();
+    ASSERT_EQ(0, bufferevent_replacefd(bev_, -1));
+  }
+}
+
+TEST_F(ConnectResolver, ConnectingToAnAddressCancels) {
+  const struct sockaddr_in address = AddressOf(listener_);
+  bev_.Enable(EV_READ);
+  ASSERT_EQ(0, Start());
+  ASSERT_EQ(0, bufferevent_socket_connect(bev_, reinterpret_cast<const struct sockaddr *>(&address),
+                                          sizeof(address)));
+  EXPECT_EQ(nullptr, g_question.callback);
+  ASSERT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
+}
+
 }  // namespace

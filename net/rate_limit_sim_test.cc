@@ -84,6 +84,7 @@ TEST_F(Own, FractionsOfAMillisecondAreDropped) {
 }
 
 TEST_F(Own, LargestNumbers) {
+  if (EV_SSIZE_MAX < INT64_MAX) GTEST_SKIP() << "counts have 64 bits: these do not reach their end";
   const struct timeval tick = {INT32_MAX, 0};
   const Cfg cfg(
       ev_token_bucket_cfg_new(EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, 1, EV_RATE_LIMIT_MAX, &tick));

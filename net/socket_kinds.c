@@ -104,6 +104,7 @@ static void forget(struct bufferevent_private *bev) {
 
 int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) {
   evutil_socket_t old_fd = bufferevent_fd(bev);
+  bufferevent_cancel_lookup(bev);
   forget(bev);
   bufferevent_store_fd(bev, fd);
   if (bev->bev.be_ops->update(bev) == 0) return 0;
@@ -148,6 +149,7 @@ static int start_connect(struct bufferevent_private *bev, const struct sockaddr 
 static int connect_locked(struct bufferevent_private *bev, const struct sockaddr *address,
                           int address_len) {
   bool is_new = bufferevent_fd(bev) < 0;
+  bufferevent_cancel_lookup(bev);
   if (is_new) {
     if (!address) return -1;
     evutil_socket_t fd = strata_socket_new(address->sa_family, SOCK_STREAM, 0, STRATA_SOCK_DEFAULT);

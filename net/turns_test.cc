@@ -5,31 +5,10 @@
 
 #include <string>
 
+#include "backends/testing/all_backends.h"
 #include "net/test_support.h"
 
-extern "C" {
-#ifdef _WIN32
-#include "backends/afd.h"
-#include "backends/win32_select.h"
-#else
-#include "backends/epoll.h"
-#include "backends/poll.h"
-#include "backends/select.h"
-#endif
-}
-
 namespace {
-
-const struct event_readiness_ops *const kBackends[] = {
-#ifdef _WIN32
-    &event_afd_ops,
-    &event_win32_select_ops,
-#else
-    &event_epoll_ops,
-    &event_poll_ops,
-    &event_select_ops,
-#endif
-};
 
 int g_num_waits;
 const struct event_readiness_ops *g_ops;
@@ -76,7 +55,7 @@ class Turns : public ::testing::TestWithParam<const struct event_readiness_ops *
 };
 
 INSTANTIATE_TEST_SUITE_P(
-    Backends, Turns, testing::ValuesIn(kBackends),
+    Backends, Turns, testing::ValuesIn(AllBackends()),
     [](const testing::TestParamInfo<const struct event_readiness_ops *> &info) {
       return std::string(info.param->name);
     });

@@ -120,9 +120,10 @@ int bufferevent_socket_connect(struct bufferevent *bev, const struct sockaddr *a
  * linked, the system is asked, which may block. Both directions rest until the answer is there.
  * However it ends, the event callback hears of it from the loop: BEV_EVENT_CONNECTED, or
  * BEV_EVENT_ERROR, for which bufferevent_socket_get_dns_error() tells whether the lookup or
- * connecting failed. Freeing the bufferevent ends the lookup. Returns 0, or -1 without a callback
- * to follow: a bad family or port, a lookup under way already, not a socket bufferevent, or no
- * memory. */
+ * connecting failed. Freeing the bufferevent ends the lookup, and so do bufferevent_setfd(),
+ * bufferevent_replacefd() and bufferevent_socket_connect(): no callback follows from it then.
+ * Returns 0, or -1 without a callback to follow: a bad family or port, a lookup under way already,
+ * not a socket bufferevent, or no memory. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_socket_connect_hostname(struct bufferevent *bev, struct evdns_base *dns, int family,
                                         const char *hostname, int port);
@@ -434,7 +435,7 @@ void bufferevent_rate_limit_group_reset_totals(struct bufferevent_rate_limit_gro
 
 /** Puts the bufferevent on another socket (-1: none), in whose state it starts afresh; the
  * directions stay as enabled and the buffers keep their bytes. The socket before is not closed and
- * is the caller's again. */
+ * is the caller's again. A lookup for bufferevent_socket_connect_hostname() ends. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_setfd(struct bufferevent *bev, evutil_socket_t fd);
 
