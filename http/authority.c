@@ -87,15 +87,15 @@ int evhttp_is_ip_literal(const char *bytes, size_t len) {
 }
 
 int32_t evhttp_parse_port(const char *digits, size_t len) {
-  int32_t port = 0;
+  unsigned port = 0;
   size_t i;
   if (len == 0) return -1;
   for (i = 0; i < len; ++i) {
-    if (!strata_http_is(digits[i], STRATA_HTTP_DIGIT)) return -1;
-    port = port * 10 + (digits[i] - '0');
-    if (port > 65535) return -1;
+    unsigned digit = (unsigned char)digits[i] - (unsigned)'0';
+    port = port * 10 + digit;
+    if (digit > 9 || port > 65535) return -1;
   }
-  return port;
+  return (int32_t)port;
 }
 
 /* The length of what comes before the colon that starts a port, or everything. */
@@ -111,10 +111,15 @@ static size_t host_part_len(const char *bytes, size_t len) {
 }
 
 int evhttp_authority_split(const char *bytes, size_t len, size_t *out_host_len, int32_t *out_port) {
-  size_t host_len = host_part_len(bytes, len);
+  /* Most are names without percent escapes. */
+  size_t host_len = count_class(bytes, len, STRATA_HTTP_REG_NAME);
+  int is_plain_name = host_len == len || bytes[host_len] == ':';
+  if (!is_plain_name) host_len = host_part_len(bytes, len);
   *out_host_len = host_len;
   *out_port = -1;
-  if (!evhttp_is_reg_name(bytes, host_len) && !evhttp_is_ip_literal(bytes, host_len)) return -1;
+  if (!is_plain_name && !evhttp_is_reg_name(bytes, host_len) &&
+      !evhttp_is_ip_literal(bytes, host_len))
+    return -1;
   if (host_len == len) return 0;
   if (bytes[host_len] != ':') return -1;
   if (host_len + 1 == len) return 0;

@@ -4,9 +4,11 @@
 #include <stdint.h>
 
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_struct.h>
 #include <event2/event_struct.h>
 #include <event2/http.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/request.h"
 
 /* What the connections of servers (http/server_connection.h) and of clients have in common.
@@ -148,12 +150,20 @@ int64_t strata_http_connection_head_deadline(const struct evhttp_connection *evc
 int strata_http_connection_set_reading(struct evhttp_connection *evcon, unsigned want);
 
 static inline struct evbuffer *strata_http_connection_input(const struct evhttp_connection *evcon) {
-  return bufferevent_get_input(evcon->bufev);
+  return evcon->bufev->input;
 }
 
 static inline struct evbuffer *strata_http_connection_output(
     const struct evhttp_connection *evcon) {
-  return bufferevent_get_output(evcon->bufev);
+  return evcon->bufev->output;
+}
+
+static inline size_t strata_http_connection_input_len(const struct evhttp_connection *evcon) {
+  return evbuffer_length(strata_http_connection_input(evcon));
+}
+
+static inline size_t strata_http_connection_output_len(const struct evhttp_connection *evcon) {
+  return evbuffer_length(strata_http_connection_output(evcon));
 }
 
 #endif

@@ -7,7 +7,7 @@
 #include "util/clock.h"
 
 static int has_output(const struct strata_http_server_connection *con) {
-  return evbuffer_get_length(strata_http_connection_output(&con->common)) > 0;
+  return strata_http_connection_output_len(&con->common) > 0;
 }
 
 /* A peer that has replies to take may well be silent: then the write timeout watches. */

@@ -1,6 +1,7 @@
 // Replies whose body is provided as the client takes it: strata's own.
 
 #include "http/streaming_testing.h"
+#include "util/platform.h"
 
 namespace {
 
@@ -330,6 +331,33 @@ TEST_F(Download, ReplyToAClientThatHasGone) {
   EXPECT_EQ(provider.ended, 1);
   EXPECT_EQ(provider.asked, 0);
 }
+
+#if STRATA_HAVE_FILE_MAPS && !defined(_WIN32)
+// Reading what is mapped of it would end the program (mmap(2), SIGBUS); the kernel gives an error.
+TEST_F(Download, FileThatIsTruncatedWhileItIsMapped) {
+  const char *directory = getenv("TEST_TMPDIR");
+  std::string path = std::string(directory ? directory : "/tmp") + "/download.XXXXXX";
+  const int fd = mkstemp(&path[0]);
+  ASSERT_GE(fd, 0);
+  unlink(path.c_str());
+  const std::string bytes(100, 'x');
+  ASSERT_EQ(100, write(fd, bytes.data(), bytes.size()));
+  evbuffer_file_segment *segment =
+      evbuffer_file_segment_new(fd, 0, 100, EVBUF_FS_CLOSE_ON_FREE | EVBUF_FS_DISABLE_SENDFILE);
+  server_.OnAny([segment](evhttp_request *req) {
+    evbuffer *body = evbuffer_new();
+    EXPECT_EQ(evbuffer_add_file_segment(body, segment, 0, -1), 0);
+    evhttp_send_reply(req, 200, "OK", body);
+    evbuffer_free(body);
+  });
+  Client client(&loop_, server_.port());
+  EXPECT_EQ(client.Get(GetRequest("/")).body, bytes);
+  ASSERT_EQ(ftruncate(fd, 0), 0);
+  client.Send(GetRequest("/"));
+  EXPECT_TRUE(client.WaitClosed());
+  evbuffer_file_segment_free(segment);
+}
+#endif
 
 TEST_F(Download, ServerFreedMeanwhile) {
   Provider provider(Pattern(8 << 20), 10000);

@@ -40,12 +40,8 @@ static size_t page_format(int code, const char *reason, char *out_page) {
 
 static void send_page(struct strata_http_request *request, const struct strata_http_reply *error,
                       struct evbuffer *page) {
-  struct evbuffer *output = strata_http_connection_output(request->pub.evcon);
   struct strata_http_reply reply = *error;
-  reply.body_len = evbuffer_get_length(page);
-  if (strata_http_reply_head(request, &reply, NULL, 0) < 0 ||
-      (strata_http_reply_has_body(request, reply.code) && evbuffer_add_buffer(output, page) < 0))
-    strata_http_reply_break(request);
+  if (strata_http_reply_whole(request, &reply, page) < 0) strata_http_reply_break(request);
 }
 
 /* Sends the page that the user's callback makes. 1 when it did, or freed the connection; 0 when

@@ -9,58 +9,35 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-enum field_owner {
-  /* The element's own allocation. */
-  FIELD_OWNED = 0x0e1d,
-  /* Part of a request's block. */
-  FIELD_PLACED = 0x0b10,
-};
-
-struct field {
-  size_t owner;
-  struct evkeyval pair;
-  /* key, NUL, value, NUL */
-};
-
-static void field_fill(struct field *field, enum field_owner owner, const char *key, size_t key_len,
-                       const char *value, size_t value_len) {
-  char *text = (char *)(field + 1);
-  field->owner = owner;
-  field->pair.key = text;
-  memcpy(text, key, key_len);
-  text[key_len] = '\0';
-  text += key_len + 1;
-  field->pair.value = text;
-  memcpy(text, value, value_len);
-  text[value_len] = '\0';
-}
-
 int strata_http_headers_add(struct evkeyvalq *headers, const char *key, size_t key_len,
                             const char *value, size_t value_len) {
-  struct field *field = strata_malloc(sizeof(*field) + key_len + value_len + 2);
+  struct strata_http_field *field;
+  char *text;
+  field = strata_malloc(sizeof(*field) + key_len + value_len + 2);
   if (!field) return -1;
-  field_fill(field, FIELD_OWNED, key, key_len, value, value_len);
+  field->owner = STRATA_HTTP_FIELD_OWNED;
+  field->pair.key = text = (char *)(field + 1);
+  memcpy(text, key, key_len);
+  text[key_len] = '\0';
+  field->pair.value = text += key_len + 1;
+  memcpy(text, value, value_len);
+  text[value_len] = '\0';
   EV_TAILQ_PUSH_BACK(headers, &field->pair, next);
   return 0;
 }
 
+/* Of one that is in no list any more. */
+static void field_release(struct evkeyval *pair) {
+  struct strata_http_field *field = STRATA_CONTAINER_OF(pair, struct strata_http_field, pair);
+  if (field->owner == STRATA_HTTP_FIELD_OWNED)
+    strata_free(field);
+  else
+    strata_assert(field->owner == STRATA_HTTP_FIELD_PLACED);
+}
+
 void strata_http_headers_remove(struct evkeyvalq *headers, struct evkeyval *header) {
-  struct field *field = STRATA_CONTAINER_OF(header, struct field, pair);
-  strata_assert(field->owner == FIELD_OWNED || field->owner == FIELD_PLACED);
   EV_TAILQ_REMOVE(headers, header, next);
-  if (field->owner == FIELD_OWNED) strata_free(field);
-}
-
-size_t strata_http_headers_place_len(size_t key_len, size_t value_len) {
-  size_t len = sizeof(struct field) + key_len + value_len + 2;
-  return (len + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
-}
-
-void strata_http_headers_place(struct evkeyvalq *headers, void *block, const char *key,
-                               size_t key_len, const char *value, size_t value_len) {
-  struct field *field = block;
-  field_fill(field, FIELD_PLACED, key, key_len, value, value_len);
-  EV_TAILQ_PUSH_BACK(headers, &field->pair, next);
+  field_release(header);
 }
 
 int strata_http_value_lists(const char *value, const char *token) {
@@ -95,16 +72,19 @@ int evhttp_remove_header(struct evkeyvalq *headers, const char *key) {
 }
 
 void evhttp_clear_headers(struct evkeyvalq *headers) {
-  while (!EV_TAILQ_EMPTY(headers)) strata_http_headers_remove(headers, EV_TAILQ_FIRST(headers));
+  struct evkeyval *header = EV_TAILQ_FIRST(headers), *next;
+  if (!header) return;
+  EV_TAILQ_INIT(headers);
+  for (; header; header = next) {
+    next = EV_TAILQ_NEXT(header, next);
+    field_release(header);
+  }
 }
 
-/* A token (RFC 9110 5.6.2): anything else could end the name early or start another line. */
-static int name_is_valid(const char *name) {
-  const char *end = name + strlen(name);
-  return name != end && strata_http_scan_token(name, end) == end;
-}
-
+/* A name is a token (RFC 9110 5.6.2): anything else could end it early or start another line. */
 int evhttp_add_header(struct evkeyvalq *headers, const char *key, const char *value) {
-  if (!name_is_valid(key) || strpbrk(value, "\r\n")) return -1;
-  return strata_http_headers_add(headers, key, strlen(key), value, strlen(value));
+  size_t key_len = strlen(key), value_len = strlen(value);
+  if (!key_len || strata_http_scan_token(key, key + key_len) != key + key_len) return -1;
+  if (memchr(value, '\r', value_len) || memchr(value, '\n', value_len)) return -1;
+  return strata_http_headers_add(headers, key, key_len, value, value_len);
 }

@@ -2,19 +2,13 @@
 
 #include <event2/buffer.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/trailers.h"
-
-/* The first bytes of the input that lie together. */
-static struct evbuffer_iovec first_bytes(struct evbuffer *input) {
-  struct evbuffer_iovec first = {NULL, 0};
-  evbuffer_peek(input, -1, NULL, &first, 1);
-  return first;
-}
 
 /* Makes more of the input lie together: twice as much as now, so that a message which trickles in
  * is not copied over and over. */
 static int join_bytes(struct evbuffer *input, struct evbuffer_iovec *first) {
-  size_t total = evbuffer_get_length(input);
+  size_t total = evbuffer_length(input);
   size_t want = first->iov_len < 2048 ? 4096 : first->iov_len * 2;
   if (want > total) want = total;
   first->iov_base = evbuffer_pullup(input, (ev_ssize_t)want);
@@ -24,10 +18,10 @@ static int join_bytes(struct evbuffer *input, struct evbuffer_iovec *first) {
 
 int strata_http_message_parse_head(struct strata_http_request *request, struct evbuffer *input,
                                    const char **out_data) {
-  struct evbuffer_iovec first = first_bytes(input);
+  struct evbuffer_iovec first = evbuffer_first_bytes(input);
   enum evhttp_parse_result result =
       evhttp_head_parse(&request->parser, first.iov_base, first.iov_len);
-  while (result == EVHTTP_PARSE_PARTIAL && first.iov_len < evbuffer_get_length(input)) {
+  while (result == EVHTTP_PARSE_PARTIAL && first.iov_len < evbuffer_length(input)) {
     if (join_bytes(input, &first) < 0) return -1;
     result = evhttp_head_parse(&request->parser, first.iov_base, first.iov_len);
   }
@@ -65,7 +59,7 @@ static int take_body(struct strata_http_request *request, struct evbuffer *input
 }
 
 static int read_counted(struct strata_http_request *request, struct evbuffer *input) {
-  size_t len = evbuffer_get_length(input);
+  size_t len = evbuffer_length(input);
   int result;
   if ((uint64_t)len > (uint64_t)request->pub.ntoread) len = (size_t)request->pub.ntoread;
   result = len ? take_body(request, input, len) : EVHTTP_PARSE_PARTIAL;
@@ -84,7 +78,7 @@ static int step_chunked(struct strata_http_request *request, struct evbuffer *in
     int result;
     evbuffer_drain(input, used - event.data_len);
     result = take_body(request, input, event.data_len);
-    *first = first_bytes(input);
+    *first = evbuffer_first_bytes(input);
     return result;
   }
   if (event.kind == EVHTTP_CHUNK_DONE && request->parser.fields &&
@@ -93,19 +87,19 @@ static int step_chunked(struct strata_http_request *request, struct evbuffer *in
   evbuffer_drain(input, used);
   if (event.kind != EVHTTP_CHUNK_MORE) return (int)event.error;
   if (used == first->iov_len) {
-    *first = first_bytes(input);
-  } else if (first->iov_len == evbuffer_get_length(input) + used) {
+    *first = evbuffer_first_bytes(input);
+  } else if (first->iov_len == evbuffer_length(input) + used) {
     first->iov_len = 0;
   } else {
     /* The beginning of a trailer section: it wants to see more of it at once. */
-    *first = first_bytes(input);
+    *first = evbuffer_first_bytes(input);
     if (join_bytes(input, first) < 0) return -1;
   }
   return EVHTTP_PARSE_PARTIAL;
 }
 
 static int read_chunked(struct strata_http_request *request, struct evbuffer *input) {
-  struct evbuffer_iovec first = first_bytes(input);
+  struct evbuffer_iovec first = evbuffer_first_bytes(input);
   int result = EVHTTP_PARSE_PARTIAL;
   while (result == EVHTTP_PARSE_PARTIAL && first.iov_len)
     result = step_chunked(request, input, &first);
@@ -113,7 +107,7 @@ static int read_chunked(struct strata_http_request *request, struct evbuffer *in
 }
 
 static int read_until_close(struct strata_http_request *request, struct evbuffer *input) {
-  size_t len = evbuffer_get_length(input);
+  size_t len = evbuffer_length(input);
   return len ? take_body(request, input, len) : EVHTTP_PARSE_PARTIAL;
 }
 

@@ -2,9 +2,12 @@
 
 #include <string.h>
 
-static const char *const method_names[] = {"GET",     "POST",  "HEAD",    "PUT",  "DELETE",
-                                           "OPTIONS", "TRACE", "CONNECT", "PATCH"};
-enum { NUM_METHODS = sizeof(method_names) / sizeof(method_names[0]), MAX_NAME_LEN = 31 };
+static const struct {
+  const char *name;
+  size_t len;
+} known[] = {{"GET", 3},     {"POST", 4},  {"HEAD", 4},    {"PUT", 3},  {"DELETE", 6},
+             {"OPTIONS", 7}, {"TRACE", 5}, {"CONNECT", 7}, {"PATCH", 5}};
+enum { NUM_METHODS = sizeof(known) / sizeof(known[0]), MAX_NAME_LEN = 31 };
 
 static ev_uint32_t method_ask(const char *name, size_t name_len,
                               int (*ext_cmp)(struct evhttp_ext_method *)) {
@@ -20,8 +23,7 @@ ev_uint32_t strata_http_method_parse(const char *name, size_t name_len,
                                      int (*ext_cmp)(struct evhttp_ext_method *)) {
   int i;
   for (i = 0; i < NUM_METHODS; i++) {
-    if (strlen(method_names[i]) == name_len && !memcmp(method_names[i], name, name_len))
-      return 1u << i;
+    if (known[i].len == name_len && !memcmp(known[i].name, name, name_len)) return 1u << i;
   }
   return ext_cmp ? method_ask(name, name_len, ext_cmp) : 0;
 }
@@ -30,7 +32,7 @@ const char *strata_http_method_name(ev_uint32_t type, int (*ext_cmp)(struct evht
   struct evhttp_ext_method method = {NULL, type, 0};
   int i;
   for (i = 0; i < NUM_METHODS; i++) {
-    if (type == 1u << i) return method_names[i];
+    if (type == 1u << i) return known[i].name;
   }
   return ext_cmp && ext_cmp(&method) == 0 ? method.method : NULL;
 }

@@ -48,13 +48,15 @@ extern const struct strata_http_lines strata_http_lines_avx2;
 extern const struct strata_http_lines strata_http_lines_neon;
 
 /* Where which can be compiled. gcc for Windows does not keep the stack aligned for 32-byte
- * registers (GCC bug 54412), so that one which has to be spilled would crash. */
-#if defined(__x86_64__)
+ * registers (GCC bug 54412), so that one which has to be spilled would crash. STRATA_PORTABLE: see
+ * util/platform.h. */
+#if defined(__x86_64__) && !defined(STRATA_PORTABLE)
 #define STRATA_HTTP_HAS_SSE42 1
 #if !defined(_WIN32) || defined(__clang__)
 #define STRATA_HTTP_HAS_AVX2 1
 #endif
-#elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+#elif defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__) && \
+    !defined(STRATA_PORTABLE)
 #define STRATA_HTTP_HAS_NEON 1
 #endif
 

@@ -334,4 +334,23 @@ TEST(Message, GoodOnesAreTheSameHoweverCut) {
   }
 }
 
+// One byte at a time is replaced by each other one, in words of each length.
+TEST(EqualNocase, OnlyTheCaseOfLettersMayDiffer) {
+  const std::string lower = "transfer-encoding-100-continue";
+  for (size_t len = 0; len <= lower.size(); ++len) {
+    const std::string word = lower.substr(0, len);
+    EXPECT_TRUE(strata_http_equal_nocase(word.data(), len, word.c_str()));
+    EXPECT_FALSE(strata_http_equal_nocase(lower.data(), len, (word + "x").c_str()));
+    for (size_t at = 0; at < len; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string other = word;
+        other[at] = static_cast<char>(byte);
+        const bool is_same = byte == word[at] || (word[at] >= 'a' && byte == word[at] - 0x20);
+        EXPECT_EQ(strata_http_equal_nocase(other.data(), len, word.c_str()), is_same)
+            << word << " at " << at << ": " << byte;
+      }
+    }
+  }
+}
+
 }  // namespace

@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/chunk_writer.h"
 #include "http/server.h"
 #include "http/server_connection.h"
@@ -32,7 +33,7 @@ static const char *default_type(const struct strata_http_request *request) {
 }
 
 static int empty_buffer(struct evbuffer *buffer) {
-  return evbuffer_drain(buffer, evbuffer_get_length(buffer));
+  return evbuffer_drain(buffer, evbuffer_length(buffer));
 }
 
 /* ---- Whole replies ---- */
@@ -40,9 +41,31 @@ static int empty_buffer(struct evbuffer *buffer) {
 /* The body: what the user put into the request's own buffer comes before what is handed over. */
 static struct evbuffer *whole_body(struct strata_http_request *request, struct evbuffer *databuf) {
   struct evbuffer *own = request->pub.output_buffer;
-  if (evbuffer_get_length(own) == 0) return databuf;
+  if (evbuffer_length(own) == 0) return databuf;
   if (databuf && databuf != own && evbuffer_add_buffer(own, databuf) < 0) return NULL;
   return own;
+}
+
+/* A body up to this size is copied behind its head: cheaper than another chain, and another entry
+ * of the system call's vector. */
+enum { MAX_COPIED_LEN = 1024 };
+
+static int send_copied(struct strata_http_request *request, const struct strata_http_reply *reply,
+                       struct evbuffer *body) {
+  const char *bytes = (const char *)evbuffer_pullup(body, -1);
+  if (!bytes || strata_http_reply_head(request, reply, bytes, (size_t)reply->body_len) < 0)
+    return -1;
+  return empty_buffer(body);
+}
+
+int strata_http_reply_whole(struct strata_http_request *request, struct strata_http_reply *reply,
+                            struct evbuffer *body) {
+  int is_sent = strata_http_reply_has_body(request, reply->code);
+  reply->body_len = evbuffer_length(body);
+  if (is_sent && reply->body_len && reply->body_len <= MAX_COPIED_LEN && !evbuffer_has_file(body))
+    return send_copied(request, reply, body);
+  if (strata_http_reply_head(request, reply, NULL, 0) < 0) return -1;
+  return is_sent ? evbuffer_add_buffer(output_of(request), body) : empty_buffer(body);
 }
 
 static int send_whole(struct strata_http_request *request, int code, const char *reason,
@@ -51,11 +74,8 @@ static int send_whole(struct strata_http_request *request, int code, const char 
   struct strata_http_reply reply = {code, reason, 0, STRATA_HTTP_REPLY_WHOLE, default_type(request),
                                     NULL};
   if (databuf && !body) return -1;
-  if (body) reply.body_len = evbuffer_get_length(body);
-  if (strata_http_reply_head(request, &reply, NULL, 0) < 0) return -1;
-  if (!reply.body_len) return 0;
-  if (!strata_http_reply_has_body(request, code)) return empty_buffer(body);
-  return evbuffer_add_buffer(output_of(request), body);
+  return body ? strata_http_reply_whole(request, &reply, body)
+              : strata_http_reply_head(request, &reply, NULL, 0);
 }
 
 void evhttp_send_reply(struct evhttp_request *req, int code, const char *reason,

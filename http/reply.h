@@ -6,6 +6,8 @@
 
 #include "http/request.h"
 
+struct evbuffer;
+
 enum strata_http_reply_kind {
   STRATA_HTTP_REPLY_WHOLE,    /* The body follows at once. */
   STRATA_HTTP_REPLY_STREAMED, /* The body follows in pieces, its length unknown. */
@@ -32,6 +34,11 @@ int strata_http_reply_has_body(const struct strata_http_request *request, int co
 int strata_http_reply_head(struct strata_http_request *request,
                            const struct strata_http_reply *reply, const char *extra,
                            size_t extra_len);
+
+/* Sends a reply whose body, all of it, is in `body`, which is left empty. 0; or -1 when out of
+ * memory: maybe with part of the reply written. */
+int strata_http_reply_whole(struct strata_http_request *request, struct strata_http_reply *reply,
+                            struct evbuffer *body);
 
 /* Marks the reply as complete; the connection goes on when the caller has returned to it. */
 void strata_http_reply_complete(struct strata_http_request *request);

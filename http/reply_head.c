@@ -3,6 +3,7 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "buffer/evbuffer_internal.h"
 #include "http/headers.h"
 #include "http/reply.h"
 #include "http/scan.h"
@@ -13,7 +14,7 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-/* Reply heads are put together by hand in one piece of reserved output: this is done for every
+/* Reply heads are put together by hand in the output's own memory: this is done for every
  * request. */
 
 /* Which of the fields that delimit the body are sent. */
@@ -38,22 +39,21 @@ struct head {
 
 /* ---- What is there ---- */
 
-static const char **head_slot(struct head *head, const struct evkeyval *field) {
-  size_t len = strlen(field->key);
-  switch (len) {
+/* Programs may have changed the strings of a pair since it was added, so their lengths are those of
+ * now. */
+static const char **head_slot(struct head *head, const char *key, size_t key_len) {
+  switch (key_len) {
     case 4:
-      return strata_http_equal_nocase(field->key, len, "date") ? &head->date : NULL;
+      return strata_http_equal_nocase(key, 4, "date") ? &head->date : NULL;
     case 10:
-      return strata_http_equal_nocase(field->key, len, "connection") ? &head->connection : NULL;
+      return strata_http_equal_nocase(key, 10, "connection") ? &head->connection : NULL;
     case 12:
-      return strata_http_equal_nocase(field->key, len, "content-type") ? &head->content_type : NULL;
+      return strata_http_equal_nocase(key, 12, "content-type") ? &head->content_type : NULL;
     case 14:
-      return strata_http_equal_nocase(field->key, len, "content-length") ? &head->content_length
-                                                                         : NULL;
+      return strata_http_equal_nocase(key, 14, "content-length") ? &head->content_length : NULL;
     case 17:
-      return strata_http_equal_nocase(field->key, len, "transfer-encoding")
-                 ? &head->transfer_encoding
-                 : NULL;
+      return strata_http_equal_nocase(key, 17, "transfer-encoding") ? &head->transfer_encoding
+                                                                    : NULL;
     default:
       return NULL;
   }
@@ -64,13 +64,14 @@ static int slot_delimits(struct head *head, const char **slot) {
 }
 
 static void head_survey(struct head *head) {
-  const struct evkeyval *field;
-  EV_TAILQ_FOREACH(field, &head->request->output_headers, next) {
-    const char **slot = head_slot(head, field);
-    if (slot) *slot = field->value;
-    if (slot == &head->connection && strata_http_value_lists(field->value, "close"))
+  const struct evkeyval *pair;
+  EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
+    size_t key_len = strlen(pair->key);
+    const char **slot = head_slot(head, pair->key, key_len);
+    if (slot) *slot = pair->value;
+    if (slot == &head->connection && strata_http_value_lists(pair->value, "close"))
       head->request->close_after = 1;
-    head->fields_len += strlen(field->key) + strlen(field->value) + 4;
+    head->fields_len += key_len + strlen(pair->value) + 4;
   }
 }
 
@@ -189,12 +190,15 @@ static char *put(char *at, const char *bytes, size_t len) {
 
 #define PUT_LITERAL(at, literal) put(at, literal, sizeof(literal) - 1)
 
-static char *put_field(char *at, const char *name, size_t name_len, const char *value) {
+static char *put_field(char *at, const char *name, size_t name_len, const char *value,
+                       size_t value_len) {
   at = put(at, name, name_len);
   at = PUT_LITERAL(at, ": ");
-  at = put(at, value, strlen(value));
+  at = put(at, value, value_len);
   return PUT_LITERAL(at, "\r\n");
 }
+
+#define PUT_OUR_FIELD(at, name, value) put_field(at, name, sizeof(name) - 1, value, strlen(value))
 
 static char *put_number(char *at, uint64_t number) {
   char digits[20];
@@ -207,20 +211,25 @@ static char *put_number(char *at, uint64_t number) {
 }
 
 static char *put_status_line(char *at, const struct head *head) {
+  int code = head->reply->code;
   at = PUT_LITERAL(at, "HTTP/1.");
   *at++ = head->request->pub.minor ? '1' : '0';
   *at++ = ' ';
-  at = put_number(at, (uint64_t)head->reply->code);
+  *at++ = (char)('0' + code / 100);
+  *at++ = (char)('0' + code / 10 % 10);
+  *at++ = (char)('0' + code % 10);
   *at++ = ' ';
   at = put(at, head->reply->reason, head->reason_len);
   return PUT_LITERAL(at, "\r\n");
 }
 
 static char *put_output_headers(char *at, struct head *head) {
-  const struct evkeyval *field;
-  EV_TAILQ_FOREACH(field, &head->request->output_headers, next) {
-    if (!slot_delimits(head, head_slot(head, field)))
-      at = put_field(at, field->key, strlen(field->key), field->value);
+  const struct evkeyval *pair;
+  int has_delimiter = head->content_length || head->transfer_encoding;
+  EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
+    size_t key_len = strlen(pair->key);
+    if (!has_delimiter || !slot_delimits(head, head_slot(head, pair->key, key_len)))
+      at = put_field(at, pair->key, key_len, pair->value, strlen(pair->value));
   }
   return at;
 }
@@ -234,7 +243,7 @@ static char *put_delimiter(char *at, const struct head *head) {
     case DELIMIT_CHUNKED:
       return PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n");
     case DELIMIT_OWN_CODING:
-      return put_field(at, "Transfer-Encoding", 17, head->transfer_encoding);
+      return PUT_OUR_FIELD(at, "Transfer-Encoding", head->transfer_encoding);
     case DELIMIT_NONE:
       break;
   }
@@ -245,16 +254,12 @@ static char *put_head(char *at, struct head *head) {
   struct evhttp *http = evhttp_connection_get_server(head->request->pub.evcon);
   at = put_status_line(at, head);
   at = put_output_headers(at, head);
-  if (!head->date) {
-    at = PUT_LITERAL(at, "Date: ");
-    at = put(at, strata_http_date_now(&http->date, http->base), STRATA_HTTP_DATE_LEN);
-    at = PUT_LITERAL(at, "\r\n");
-  }
-  if (head->reply->content_type && !head->content_type)
-    at = put_field(at, "Content-Type", 12, head->reply->content_type);
-  if (head->reply->allow) at = put_field(at, "Allow", 5, head->reply->allow);
+  if (!head->date)
+    at = put(at, strata_http_date_line(&http->date, http->base), STRATA_HTTP_DATE_LINE_LEN);
+  if (head->reply->content_type) at = PUT_OUR_FIELD(at, "Content-Type", head->reply->content_type);
+  if (head->reply->allow) at = PUT_OUR_FIELD(at, "Allow", head->reply->allow);
   at = put_delimiter(at, head);
-  if (head->persistence) at = put_field(at, "Connection", 10, head->persistence);
+  if (head->persistence) at = PUT_OUR_FIELD(at, "Connection", head->persistence);
   return PUT_LITERAL(at, "\r\n");
 }
 
@@ -262,24 +267,23 @@ static char *put_head(char *at, struct head *head) {
 static size_t head_bound(const struct head *head) {
   const struct strata_http_reply *reply = head->reply;
   size_t fixed = sizeof(
-      "HTTP/1.1 -2147483648 \r\n"
-      "Date: \r\nContent-Type: \r\nAllow: \r\nConnection: keep-alive\r\n"
+      "HTTP/1.1 200 \r\nContent-Type: \r\nAllow: \r\nConnection: keep-alive\r\n"
       "Content-Length: 18446744073709551615\r\nTransfer-Encoding: chunked\r\n\r\n");
-  return fixed + STRATA_HTTP_DATE_LEN + head->reason_len + head->fields_len +
+  return fixed + STRATA_HTTP_DATE_LINE_LEN + head->reason_len + head->fields_len +
          (reply->content_type ? strlen(reply->content_type) : 0) +
          (reply->allow ? strlen(reply->allow) : 0);
 }
 
 static int head_write(struct head *head, const char *extra, size_t extra_len) {
   struct evbuffer *output = strata_http_connection_output(head->request->pub.evcon);
-  struct evbuffer_iovec room;
-  size_t bound = head_bound(head) + extra_len;
-  char *end;
-  if (evbuffer_reserve_space(output, (ev_ssize_t)bound, &room, 1) != 1) return -1;
-  end = put_head(room.iov_base, head);
+  struct evbuffer_chain *chain = evbuffer_begin_add(output, head_bound(head) + extra_len);
+  char *start, *end;
+  if (!chain) return -1;
+  start = (char *)strata_chain_end(chain);
+  end = put_head(start, head);
   if (extra_len) end = put(end, extra, extra_len);
-  room.iov_len = (size_t)(end - (char *)room.iov_base);
-  return evbuffer_commit_space(output, &room, 1);
+  evbuffer_end_add(output, chain, (size_t)(end - start));
+  return 0;
 }
 
 /* Remembers status and reason in the request. A reason ends where it would begin another line;
@@ -316,6 +320,7 @@ int strata_http_reply_head(struct strata_http_request *request,
   said.reason = request->pub.response_code_line;
   if (!strata_http_reply_has_body(request, reply->code)) said.content_type = NULL;
   head_survey(&head);
+  if (head.content_type) said.content_type = NULL;
   head_delimit(&head);
   head_persist(&head);
   request->started = 1;

@@ -32,7 +32,7 @@ static void begin_window(struct strata_http_server_connection *con, int64_t now)
 
 int64_t strata_http_reply_progress_deadline(struct strata_http_server_connection *con,
                                             int64_t now) {
-  if (evbuffer_get_length(output_of(con)) == 0 || !con->server->patience.min_reply_rate) {
+  if (!strata_http_connection_output_len(&con->common) || !con->server->patience.min_reply_rate) {
     if (con->progress.check_ns) strata_http_reply_progress_stop(con);
     return STRATA_HTTP_NEVER;
   }

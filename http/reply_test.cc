@@ -59,6 +59,21 @@ TEST_F(ReplyTest, UserHeadersAreSent) {
   EXPECT_EQ(response.Value("Content-Type"), "text/plain");
 }
 
+// struct evkeyval is public, and so are its strings.
+TEST_F(ReplyTest, ValueThatIsEditedInPlace) {
+  Response response = Ask(
+      [](evhttp_request *req) {
+        AddHeader(req, "X-Secret", "hidden");
+        const char *value = evhttp_find_header(evhttp_request_get_output_headers(req), "X-Secret");
+        const_cast<char *>(value)[2] = '\0';
+        Reply(req, "x", 200, nullptr);
+      },
+      GetRequest("/"));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.Value("X-Secret"), "hi");
+  EXPECT_EQ(response.body, "x");
+}
+
 TEST_F(ReplyTest, ReasonIsTheUsualOneByDefault) {
   Response response =
       Ask([](evhttp_request *req) { Reply(req, "", 404, nullptr); }, GetRequest("/"));

@@ -115,10 +115,10 @@ static int is_poolable(const struct strata_http_request *request, const struct e
 static int request_pool(struct strata_http_request *request, struct evhttp *http) {
   if (!http || !is_poolable(request, http)) return 0;
   request_empty(request);
-  if (evbuffer_get_length(request->pub.input_buffer))
-    evbuffer_drain(request->pub.input_buffer, evbuffer_get_length(request->pub.input_buffer));
-  if (evbuffer_get_length(request->pub.output_buffer))
-    evbuffer_drain(request->pub.output_buffer, evbuffer_get_length(request->pub.output_buffer));
+  if (evbuffer_length(request->pub.input_buffer))
+    evbuffer_drain(request->pub.input_buffer, evbuffer_length(request->pub.input_buffer));
+  if (evbuffer_length(request->pub.output_buffer))
+    evbuffer_drain(request->pub.output_buffer, evbuffer_length(request->pub.output_buffer));
   request_reset(request);
   request->next_in_pool = http->pool.first;
   http->pool.first = request;
@@ -187,19 +187,6 @@ void evhttp_request_free(struct evhttp_request *req) {
 
 /* ---- Filling in ---- */
 
-static size_t fields_len(const struct strata_http_request *request) {
-  size_t len = 0;
-  uint32_t i;
-  for (i = 0; i < request->parser.num_fields; i++)
-    len += strata_http_headers_place_len(request->fields[i].name_len, request->fields[i].value_len);
-  return len;
-}
-
-static size_t fill_len(const struct strata_http_request *request) {
-  return fields_len(request) + request->parser.target.len + 1 + request->framing.host.len + 1 +
-         strlen(request->pub.evcon->peer) + 1;
-}
-
 static int block_reserve(struct strata_http_request *request, size_t len) {
   char *block;
   if (len <= request->block_len) return 0;
@@ -213,11 +200,46 @@ static int block_reserve(struct strata_http_request *request, size_t len) {
   return 0;
 }
 
-static char *put_string(char **at, const char *bytes, size_t len) {
-  char *string = *at;
+/* Where a head goes: the fields' elements, then a copy of it, then what else has to be kept. The
+ * copy is cut up in place, since behind each of its parts stands a byte that belongs to none. */
+struct filling {
+  struct strata_http_field *fields;
+  char *text, *rest;
+};
+
+static int filling_begin(struct strata_http_request *request, const char *data, size_t rest_len,
+                         struct filling *out) {
+  const struct evhttp_head_parser *parser = &request->parser;
+  size_t fields_len = parser->num_fields * sizeof(struct strata_http_field);
+  if (block_reserve(request, fields_len + parser->consumed + rest_len) < 0) return -1;
+  out->fields = (struct strata_http_field *)(void *)request->block;
+  out->text = request->block + fields_len;
+  out->rest = out->text + parser->consumed;
+  memcpy(out->text, data, parser->consumed);
+  return 0;
+}
+
+static void fill_fields(struct strata_http_request *request, const struct filling *filling) {
+  uint32_t i, num = request->parser.num_fields;
+  for (i = 0; i < num; i++) {
+    const struct evhttp_head_field *field = &request->fields[i];
+    strata_http_headers_place(&request->input_headers, &filling->fields[i],
+                              filling->text + field->name_off, field->name_len,
+                              filling->text + field->value_off, field->value_len);
+  }
+}
+
+static char *cut_span(const struct filling *filling, struct evhttp_span span) {
+  char *string = filling->text + span.off;
+  string[span.len] = '\0';
+  return string;
+}
+
+static char *put_string(struct filling *filling, const char *bytes, size_t len) {
+  char *string = filling->rest;
   memcpy(string, bytes, len);
   string[len] = '\0';
-  *at += len + 1;
+  filling->rest += len + 1;
   return string;
 }
 
@@ -233,40 +255,29 @@ static void fill_path(struct strata_http_request *request) {
   }
 }
 
-static char *put_fields(struct strata_http_request *request, char *at, const char *data) {
-  uint32_t i;
-  for (i = 0; i < request->parser.num_fields; i++) {
-    const struct evhttp_head_field *field = &request->fields[i];
-    strata_http_headers_place(&request->input_headers, at, data + field->name_off, field->name_len,
-                              data + field->value_off, field->value_len);
-    at += strata_http_headers_place_len(field->name_len, field->value_len);
-  }
-  return at;
-}
-
 int strata_http_request_fill_response(struct strata_http_request *request, const char *data) {
-  const struct evhttp_head_parser *parser = &request->parser;
-  char *at;
+  struct filling filling;
   evhttp_clear_headers(&request->input_headers);
-  if (block_reserve(request, fields_len(request) + parser->reason.len + 1) < 0) return -1;
-  at = put_fields(request, request->block, data);
-  request->pub.response_code_line = put_string(&at, data + parser->reason.off, parser->reason.len);
-  request->pub.headers_size = parser->consumed;
+  if (filling_begin(request, data, 0, &filling) < 0) return -1;
+  fill_fields(request, &filling);
+  request->pub.response_code_line = cut_span(&filling, request->parser.reason);
+  request->pub.headers_size = request->parser.consumed;
   return 0;
 }
 
 int strata_http_request_fill(struct strata_http_request *request, const char *data) {
-  const struct evhttp_head_parser *parser = &request->parser;
   struct evhttp_request *pub = &request->pub;
-  char *at;
-  if (block_reserve(request, fill_len(request)) < 0) return -1;
-  at = put_fields(request, request->block, data);
-  pub->uri = put_string(&at, data + parser->target.off, parser->target.len);
-  if (request->framing.has_host)
-    pub->host_cache = put_string(&at, data + request->framing.host.off, request->framing.host.len);
-  pub->remote_host = put_string(&at, pub->evcon->peer, strlen(pub->evcon->peer));
+  const struct evhttp_span host = request->framing.host;
+  size_t peer_len = strlen(pub->evcon->peer);
+  struct filling filling;
+  if (filling_begin(request, data, host.len + 1 + peer_len + 1, &filling) < 0) return -1;
+  fill_fields(request, &filling);
+  pub->uri = cut_span(&filling, request->parser.target);
+  /* It is part of a field's value, or of the target. */
+  if (request->framing.has_host) pub->host_cache = put_string(&filling, data + host.off, host.len);
+  pub->remote_host = put_string(&filling, pub->evcon->peer, peer_len);
   pub->remote_port = pub->evcon->peer_port;
-  pub->headers_size = parser->consumed;
+  pub->headers_size = request->parser.consumed;
   fill_path(request);
   return 0;
 }

@@ -129,12 +129,28 @@ void strata_http_routes_clear(struct strata_http_routes *routes) {
   memset(routes, 0, sizeof(*routes));
 }
 
-const struct strata_http_route *strata_http_routes_find(const struct strata_http_routes *routes,
-                                                        const char *path, size_t path_len) {
-  struct strata_http_route *route;
-  if (!routes->num_routes) return NULL;
+/* As find_encoded(), for a path without percent-encodings. */
+static const struct strata_http_route *find_plain(const struct strata_http_routes *routes,
+                                                  const char *path, size_t path_len) {
+  const struct strata_http_route *route;
+  for (route = *bucket_of(routes, hash_bytes(path, path_len)); route; route = route->next) {
+    if (route->path_len == path_len && !memcmp(route->path, path, path_len)) return route;
+  }
+  return NULL;
+}
+
+static const struct strata_http_route *find_encoded(const struct strata_http_routes *routes,
+                                                    const char *path, size_t path_len) {
+  const struct strata_http_route *route;
   for (route = *bucket_of(routes, hash_encoded(path, path_len)); route; route = route->next) {
     if (equals_encoded(route, path, path_len)) return route;
   }
   return NULL;
+}
+
+const struct strata_http_route *strata_http_routes_find(const struct strata_http_routes *routes,
+                                                        const char *path, size_t path_len) {
+  if (!routes->num_routes) return NULL;
+  return memchr(path, '%', path_len) ? find_encoded(routes, path, path_len)
+                                     : find_plain(routes, path, path_len);
 }

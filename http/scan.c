@@ -59,14 +59,3 @@ const char *strata_http_scan_text(const char *bytes, const char *end) {
   }
   return scan_class(bytes, end, STRATA_HTTP_TEXT);
 }
-
-int strata_http_equal_nocase(const char *bytes, size_t len, const char *lower_case) {
-  size_t i;
-  if (strlen(lower_case) != len) return 0;
-  for (i = 0; i < len; ++i) {
-    unsigned char c = (unsigned char)bytes[i];
-    if (c >= 'A' && c <= 'Z') c |= 0x20;
-    if (c != (unsigned char)lower_case[i]) return 0;
-  }
-  return 1;
-}

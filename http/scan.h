@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,9 +41,46 @@ const char *strata_http_scan_token(const char *bytes, const char *end);
 const char *strata_http_scan_target(const char *bytes, const char *end);
 const char *strata_http_scan_text(const char *bytes, const char *end);
 
-/* Whether the bytes are `lower_case` (a literal in lower case) but for the case of ASCII letters,
- * whatever the locale. */
-int strata_http_equal_nocase(const char *bytes, size_t len, const char *lower_case);
+/* The bits in which eight, or four, bytes differ from those of `lower_case`, but for the case of
+ * letters. */
+static inline uint64_t strata_http_differ_8(const char *bytes, const char *lower_case) {
+  const uint64_t letter_bits = 0x4040404040404040u;
+  uint64_t some, wanted;
+  memcpy(&some, bytes, sizeof(some));
+  memcpy(&wanted, lower_case, sizeof(wanted));
+  return (some ^ wanted) & ~((wanted & letter_bits) >> 1);
+}
+static inline uint32_t strata_http_differ_4(const char *bytes, const char *lower_case) {
+  const uint32_t letter_bits = 0x40404040u;
+  uint32_t some, wanted;
+  memcpy(&some, bytes, sizeof(some));
+  memcpy(&wanted, lower_case, sizeof(wanted));
+  return (some ^ wanted) & ~((wanted & letter_bits) >> 1);
+}
+
+/* Whether the bytes are `lower_case` (lower-case letters, digits and '-') but for the case of ASCII
+ * letters, whatever the locale. With a literal it costs a few instructions. */
+static inline int strata_http_equal_nocase(const char *bytes, size_t len, const char *lower_case) {
+  const size_t want_len = strlen(lower_case);
+  uint64_t differ = 0;
+  size_t i;
+  if (len != want_len) return 0;
+  if (want_len >= 8) {
+    /* The last piece overlaps with the one before it. */
+    differ = strata_http_differ_8(bytes, lower_case);
+    for (i = 8; i + 8 < want_len; i += 8) differ |= strata_http_differ_8(bytes + i, lower_case + i);
+    differ |= strata_http_differ_8(bytes + want_len - 8, lower_case + want_len - 8);
+  } else if (want_len >= 4) {
+    differ = strata_http_differ_4(bytes, lower_case) |
+             strata_http_differ_4(bytes + want_len - 4, lower_case + want_len - 4);
+  } else {
+    for (i = 0; i < want_len; i++) {
+      unsigned wanted = (unsigned char)lower_case[i];
+      differ |= ((unsigned char)bytes[i] ^ wanted) & ~((wanted & 0x40u) >> 1);
+    }
+  }
+  return differ == 0;
+}
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,6 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 
-#include "buffer/evbuffer_internal.h"
 #include "http/reply.h"
 #include "http/transport.h"
 #include "http/waiting.h"
@@ -14,17 +13,12 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-/* Asked many times a request: without a call where the buffer has no lock. */
-static inline size_t buffer_len(const struct evbuffer *buffer) {
-  return buffer->lock ? evbuffer_get_length(buffer) : buffer->total_len;
-}
-
 static inline size_t input_len(const struct strata_http_server_connection *con) {
-  return buffer_len(strata_http_connection_input(&con->common));
+  return strata_http_connection_input_len(&con->common);
 }
 
 static inline size_t output_len(const struct strata_http_server_connection *con) {
-  return buffer_len(strata_http_connection_output(&con->common));
+  return strata_http_connection_output_len(&con->common);
 }
 
 int strata_http_server_connection_is_full(const struct strata_http_server_connection *con) {

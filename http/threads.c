@@ -9,6 +9,7 @@
 #include "http/server_loop.h"
 #include "util/lock.h"
 #include "util/memory.h"
+#include "util/platform.h"
 
 #ifdef _WIN32
 #include <winsock2.h>
@@ -17,13 +18,7 @@
 #include <sys/socket.h>
 #endif
 
-/* Only Linux spreads the connections to sockets of one port evenly: macOS gives all of them to one,
- * Windows does not have it. */
-#if defined(__linux__)
-enum { PORT_BALANCES = 1, PORT_FLAG = LEV_OPT_REUSEABLE_PORT };
-#else
-enum { PORT_BALANCES = 0, PORT_FLAG = 0 };
-#endif
+enum { PORT_FLAG = STRATA_HAVE_PORT_BALANCING ? LEV_OPT_REUSEABLE_PORT : 0 };
 
 struct address {
   struct sockaddr_storage bytes;
@@ -176,8 +171,8 @@ static int bind_each(struct evhttp_threads *threads, int index, struct address *
 
 static int bind_one(struct evhttp_threads *threads, const struct evutil_addrinfo *info) {
   struct address *address = &threads->binds[threads->num_binds];
-  int shared =
-      threads->num_loops > 1 && (!PORT_BALANCES || (threads->flags & EVHTTP_THREADS_ONE_LISTENER));
+  int shared = threads->num_loops > 1 &&
+               (!STRATA_HAVE_PORT_BALANCING || (threads->flags & EVHTTP_THREADS_ONE_LISTENER));
   memset(address, 0, sizeof(*address));
   if (info->ai_addrlen > sizeof(address->bytes)) return -1;
   memcpy(&address->bytes, info->ai_addr, info->ai_addrlen);

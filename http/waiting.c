@@ -32,7 +32,7 @@ void strata_http_waiting_update(struct strata_http_server_connection *con) {
 /* One that is in use further up the stack, or has replies to send, is not to be disturbed. */
 static int may_go(const struct strata_http_server_connection *con) {
   return con->common.depth == 0 && !con->common.resuming &&
-         evbuffer_get_length(strata_http_connection_output(&con->common)) == 0;
+         strata_http_connection_output_len(&con->common) == 0;
 }
 
 int strata_http_waiting_evict(struct evhttp *http) {
