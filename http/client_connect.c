@@ -14,8 +14,9 @@
 
 struct bufferevent *strata_http_client_bufferevent(struct strata_http_client_connection *con) {
   struct evhttp_connection *evcon = &con->common;
-  if (!evcon->bufev && evcon->base && !evcon->dead)
-    evcon->bufev = bufferevent_socket_new(evcon->base, -1, BEV_OPT_CLOSE_ON_FREE);
+  if (evcon->bufev || !evcon->base || evcon->dead) return evcon->bufev;
+  evcon->bufev = con->keeper ? con->keeper->make_bufferevent(con->keeper_arg)
+                             : bufferevent_socket_new(evcon->base, -1, BEV_OPT_CLOSE_ON_FREE);
   return evcon->bufev;
 }
 
@@ -29,7 +30,8 @@ static int rewind_users(struct bufferevent *bufev) {
   bufferevent_setcb(bufev, NULL, NULL, NULL, NULL);
   bufferevent_setwatermark(bufev, EV_WRITE, 0, 0);
   bufferevent_disable(bufev, EV_READ | EV_WRITE);
-  if (bufferevent_getfd(bufev) >= 0 && bufferevent_replacefd(bufev, -1) < 0) return -1;
+  /* Without a socket it may be looking the host's name up, which this ends. */
+  if (bufferevent_replacefd(bufev, -1) < 0 && bufferevent_getfd(bufev) >= 0) return -1;
   empty(bufferevent_get_input(bufev));
   /* Only a bufferevent itself takes from the front of its output. */
   evbuffer_unfreeze(output, 1);

@@ -31,9 +31,11 @@ void strata_http_client_disconnect(struct strata_http_client_connection *con) {
   if (evcon->dead) return;
   evcon->open = evcon->eof = evcon->broken = evcon->reading = 0;
   con->connected = con->failed = con->write_failed = con->write_timed_out = con->used = 0;
+  con->pipelines = con->cut = 0;
   con->tunnel = STRATA_HTTP_CLIENT_NO_TUNNEL;
   con->upload = STRATA_HTTP_UPLOAD_DONE;
   con->state = STRATA_HTTP_CLIENT_DISCONNECTED;
+  strata_http_client_requeue_behind(con);
   strata_http_client_drop_bufferevent(con);
   strata_free(evcon->addr);
   evcon->addr = NULL;
@@ -41,8 +43,12 @@ void strata_http_client_disconnect(struct strata_http_client_connection *con) {
 }
 
 void strata_http_client_settle_free(struct strata_http_client_connection *con) {
-  if (con->auto_free && !con->common.dead && !con->request && EV_TAILQ_EMPTY(&con->requests))
+  if (con->auto_free && !con->common.dead && !strata_http_client_has_requests(con))
     evhttp_connection_free(&con->common);
+}
+
+static void tell_keeper(struct strata_http_client_connection *con) {
+  if (con->keeper && !strata_http_client_has_requests(con)) con->keeper->on_free(con->keeper_arg);
 }
 
 struct strata_http_request *strata_http_client_detach(struct strata_http_client_connection *con) {
@@ -56,9 +62,12 @@ struct strata_http_request *strata_http_client_detach(struct strata_http_client_
 /* Whether another request can follow on the connection. */
 static int persists(const struct strata_http_client_connection *con) {
   if (con->tunnel != STRATA_HTTP_CLIENT_NO_TUNNEL) return 1;
-  return con->persists && con->request->framing.keep_alive &&
-         con->upload == STRATA_HTTP_UPLOAD_DONE && output_len(con) <= STRATA_HTTP_CLIENT_UNSENT &&
-         !con->common.eof && !con->failed && !con->write_failed;
+  if (!con->persists || !con->request->framing.keep_alive || con->upload != STRATA_HTTP_UPLOAD_DONE)
+    return 0;
+  /* The replies to those behind may be there, whatever has come after them. */
+  if (con->num_behind > 0) return 1;
+  return output_len(con) <= STRATA_HTTP_CLIENT_UNSENT && !con->common.eof && !con->failed &&
+         !con->write_failed && !con->cut;
 }
 
 void strata_http_client_let_go(struct strata_http_request *request) {
@@ -81,9 +90,13 @@ void strata_http_client_complete(struct strata_http_client_connection *con) {
   int goes_on = persists(con);
   struct strata_http_request *request = strata_http_client_detach(con);
   con->used = 1;
+  con->pipelines = request->pub.minor >= 1 && con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL;
   request->dispatched = 1;
   con->state = STRATA_HTTP_CLIENT_IDLE;
-  if (!goes_on) strata_http_client_disconnect(con);
+  if (!goes_on)
+    strata_http_client_disconnect(con);
+  else if (strata_http_client_is_kept(con))
+    tell_keeper(con); /* For the request that the callback may make. */
   call_cb(request);
   strata_http_client_settle_free(con);
 }
@@ -107,7 +120,7 @@ void strata_http_client_fail(struct strata_http_client_connection *con,
 /* ---- Driving ---- */
 
 static int step_disconnected(struct strata_http_client_connection *con) {
-  if (EV_TAILQ_EMPTY(&con->requests)) {
+  if (EV_TAILQ_EMPTY(&con->requests) || con->parked) {
     con->num_retries = 0;
     return 0;
   }
@@ -125,25 +138,35 @@ static int step_connecting(struct strata_http_client_connection *con) {
   return 1;
 }
 
-static void begin_exchange(struct strata_http_client_connection *con) {
-  struct strata_http_request *request = strata_http_request_of(EV_TAILQ_FIRST(&con->requests));
-  EV_TAILQ_REMOVE(&con->requests, &request->pub, next);
+static void await_reply(struct strata_http_client_connection *con,
+                        struct strata_http_request *request) {
   con->request = request;
   con->tunnel = STRATA_HTTP_CLIENT_NO_TUNNEL;
   con->state = STRATA_HTTP_CLIENT_HEAD;
   con->num_interim = 0;
   strata_http_client_reader_start(con);
+}
+
+static void begin_exchange(struct strata_http_client_connection *con) {
+  struct strata_http_request *request = strata_http_request_of(EV_TAILQ_FIRST(&con->requests));
+  EV_TAILQ_REMOVE(&con->requests, &request->pub, next);
+  await_reply(con, request);
   if (strata_http_client_write(con) < 0) con->common.broken = 1;
 }
 
 /* Bytes that nobody has asked for would be taken for the next reply. */
 static int is_spoilt(const struct strata_http_client_connection *con) {
-  if (con->common.eof || con->failed || con->write_failed || con->write_timed_out) return 1;
+  if (con->common.eof || con->failed || con->write_failed || con->write_timed_out || con->cut)
+    return 1;
   return input_len(con) > 0 && con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL;
 }
 
 static int step_idle(struct strata_http_client_connection *con) {
   int has_request = !EV_TAILQ_EMPTY(&con->requests);
+  if (con->num_behind > 0) {
+    await_reply(con, strata_http_client_next_behind(con));
+    return 1;
+  }
   if (is_spoilt(con) || (has_request && con->tunnel == STRATA_HTTP_CLIENT_UPGRADED)) {
     strata_http_client_disconnect(con);
     return 1;
@@ -176,6 +199,7 @@ static int step_exchange(struct strata_http_client_connection *con) {
     strata_http_client_reader_end(con);
     return 1;
   }
+  strata_http_client_pipeline(con);
   return 0;
 }
 
@@ -212,6 +236,7 @@ static int may_read(const struct strata_http_client_connection *con) {
 
 static void settle(struct strata_http_client_connection *con) {
   struct evhttp_connection *evcon = &con->common;
+  tell_keeper(con);
   if (evcon->open && strata_http_connection_set_reading(evcon, may_read(con) ? 1 : 0) < 0) {
     evcon->broken = 1;
     if (!is_exchanging(con)) strata_http_client_disconnect(con);
@@ -278,9 +303,8 @@ static int64_t deadline(struct evhttp_connection *evcon, int64_t now_ns) {
     case STRATA_HTTP_CLIENT_WAITING:
       return con->wake_ns;
     case STRATA_HTTP_CLIENT_IDLE:
-      return con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL
-                 ? strata_ns_add(now_ns, evcon->timeouts.read_ns)
-                 : STRATA_HTTP_NEVER;
+      if (con->tunnel != STRATA_HTTP_CLIENT_NO_TUNNEL) return STRATA_HTTP_NEVER;
+      return strata_ns_add(now_ns, con->idle_ns ? con->idle_ns : evcon->timeouts.read_ns);
     case STRATA_HTTP_CLIENT_HEAD:
     case STRATA_HTTP_CLIENT_BODY:
       return reply_deadline(con, now_ns);
@@ -326,11 +350,10 @@ static void on_no_memory(struct evhttp_connection *evcon) {
   int starts =
       con->state == STRATA_HTTP_CLIENT_CONNECTING || con->state == STRATA_HTTP_CLIENT_WAITING;
   strata_http_connection_enter(evcon);
-  if (starts) {
+  if (starts)
     strata_http_client_give_up(con, EVREQ_HTTP_BUFFER_ERROR);
-  } else {
+  else
     strata_http_client_fail(con, EVREQ_HTTP_BUFFER_ERROR);
-  }
   if (!evcon->dead) strata_http_client_go_on(con);
   strata_http_connection_leave(evcon);
 }
@@ -340,15 +363,15 @@ static void on_no_memory(struct evhttp_connection *evcon) {
 static void on_forget(struct evhttp_connection *evcon, struct strata_http_request *request) {
   struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
   strata_http_connection_enter(evcon);
-  if (con->request != request) {
+  if (con->request == request) {
+    strata_http_client_detach(con);
+    strata_http_client_disconnect(con);
+  } else if (request->behind) {
+    strata_http_client_leave_pipeline(con, request);
+  } else {
     EV_TAILQ_REMOVE(&con->requests, &request->pub, next);
-    request->pub.evcon = NULL;
-    strata_http_client_settle_free(con);
-    strata_http_connection_leave(evcon);
-    return;
   }
-  strata_http_client_detach(con);
-  strata_http_client_disconnect(con);
+  request->pub.evcon = NULL;
   strata_http_client_settle_free(con);
   if (!evcon->dead) strata_http_client_go_on(con);
   strata_http_connection_leave(evcon);
@@ -356,7 +379,10 @@ static void on_forget(struct evhttp_connection *evcon, struct strata_http_reques
 
 static void on_clear(struct evhttp_connection *evcon) {
   struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
+  if (con->keeper) con->keeper->on_gone(con->keeper_arg);
+  con->keeper = NULL;
   if (con->request) strata_http_request_release(strata_http_client_detach(con), NULL);
+  strata_http_client_requeue_behind(con);
   while (!EV_TAILQ_EMPTY(&con->requests)) {
     struct evhttp_request *req = EV_TAILQ_FIRST(&con->requests);
     EV_TAILQ_REMOVE(&con->requests, req, next);
@@ -390,7 +416,10 @@ static void set_defaults(struct strata_http_client_connection *con) {
   evcon->timeouts.head_ns = STRATA_HTTP_CLIENT_HEAD_DEADLINE_S * STRATA_NS_PER_SECOND;
   con->retry_ns = STRATA_HTTP_CLIENT_RETRY_S * STRATA_NS_PER_SECOND;
   con->family = AF_UNSPEC;
+  con->default_port = STRATA_HTTP_CLIENT_PORT;
+  con->max_in_flight = 1;
   EV_TAILQ_INIT(&con->requests);
+  EV_TAILQ_INIT(&con->behind);
 }
 
 static struct strata_http_client_connection *connection_make(struct event_base *base,

@@ -21,6 +21,8 @@ struct evdns_base;
  * Requests wait in a queue and are sent one at a time: the next when the reply
  * before it is complete. In HEAD the request is written while its reply is
  * awaited already, and what is left of its body may follow in BODY, too.
+ * With pipelining (http/client_pipeline.c) some are sent while others are under
+ * way, and come to HEAD in turn.
  *
  * A bufferevent that the library made serves one connection with the peer: the
  * next attempt gets a new one, so that nothing of the old is left. A user's is
@@ -62,6 +64,18 @@ enum {
   STRATA_HTTP_CLIENT_CONTINUE_S = 1,     /* A peer may not know the expectation: go on then. */
   STRATA_HTTP_CLIENT_INTERIM = 32,       /* Interim replies put up with, before a final one. */
   STRATA_HTTP_CLIENT_UNSENT = 64 * 1024, /* Bytes that may be unsent when a reply is complete. */
+  STRATA_HTTP_CLIENT_PORT = 80,
+};
+
+/* Who keeps a connection beyond its requests; a pool. None of these may free
+ * the connection, and none makes requests. */
+struct strata_http_client_keeper {
+  /* A bufferevent to connect with, or NULL. */
+  struct bufferevent *(*make_bufferevent)(void *arg);
+  /* No request is left. Called whenever that is seen. */
+  void (*on_free)(void *arg);
+  /* The connection ends for another reason than that the keeper let go. */
+  void (*on_gone)(void *arg);
 };
 
 struct strata_http_client_connection {
@@ -72,6 +86,7 @@ struct strata_http_client_connection {
   char *address;   /* Name or address, or NULL; for a local socket NULL. */
   char *unix_path; /* Of a local socket, or NULL. */
   ev_uint16_t port;
+  ev_uint16_t default_port; /* Which the Host field need not name. */
   int family;
   char *local_address; /* From where, or NULL. */
   ev_uint16_t local_port;
@@ -87,6 +102,9 @@ struct strata_http_client_connection {
   unsigned auto_free : 1;     /* Free with the last request. */
   unsigned used : 1;          /* A reply has come over this connection. */
   unsigned persists : 1;      /* As far as the current request goes. */
+  unsigned pipelines : 1;     /* The peer has shown that it can take several requests. */
+  unsigned cut : 1;    /* A request that was sent is wanted no more: close before its reply. */
+  unsigned parked : 1; /* Its requests wait for another connection: it never connects. */
 
   /* What the bufferevent has reported, until run() looks at it. */
   unsigned connected : 1;
@@ -100,9 +118,17 @@ struct strata_http_client_connection {
   int64_t wake_ns;     /* CONNECTING, WAITING: until when. */
   int64_t continue_ns; /* HELD: until when. */
   int num_interim;
+  int64_t
+      idle_ns; /* How long it stays open without requests; 0: as long as a reply may be silent. */
 
   EVENT_TAILQ_HEAD_(, evhttp_request) requests; /* Those that wait. */
   struct strata_http_request *request;          /* The one that is under way. */
+  EVENT_TAILQ_HEAD_(, evhttp_request) behind;   /* Those that have been sent after it. */
+  int num_behind;
+  int max_in_flight; /* With the one under way; 1: no pipelining. */
+
+  const struct strata_http_client_keeper *keeper; /* Or NULL. */
+  void *keeper_arg;
 };
 
 static inline struct strata_http_client_connection *strata_http_client_connection_of(
@@ -112,6 +138,16 @@ static inline struct strata_http_client_connection *strata_http_client_connectio
 
 /* Whether a connection is a client's. */
 int strata_http_connection_is_client(const struct evhttp_connection *evcon);
+
+static inline int strata_http_client_has_requests(const struct strata_http_client_connection *con) {
+  return con->request || con->num_behind > 0 || con->requests.tqh_first;
+}
+
+/* Whether another request can be sent over what is connected. */
+static inline int strata_http_client_is_kept(const struct strata_http_client_connection *con) {
+  return con->state == STRATA_HTTP_CLIENT_IDLE && con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL &&
+         !con->cut;
+}
 
 /* ---- http/client_connection.c ---- */
 
@@ -175,6 +211,27 @@ void strata_http_client_drop_bufferevent(struct strata_http_client_connection *c
  * and has not been. */
 int strata_http_client_may_resend(const struct strata_http_request *request);
 
+/* Gives `con` the first request that waits at `parked`, where there is one. What
+ * becomes of it comes from the loop. */
+void strata_http_client_take_waiting(struct strata_http_client_connection *con,
+                                     struct strata_http_client_connection *parked);
+
+/* ---- http/client_pipeline.c ---- */
+
+/* Sends what may be sent behind the current request. */
+void strata_http_client_pipeline(struct strata_http_client_connection *con);
+
+/* Takes the first of those behind, which becomes the current one. */
+struct strata_http_request *strata_http_client_next_behind(
+    struct strata_http_client_connection *con);
+
+/* The connection with the peer ends: those behind wait again, before all others. */
+void strata_http_client_requeue_behind(struct strata_http_client_connection *con);
+
+/* Takes a request away from those behind. */
+void strata_http_client_leave_pipeline(struct strata_http_client_connection *con,
+                                       struct strata_http_request *request);
+
 /* ---- http/client_writer.c ---- */
 
 /* Whether the request can be sent as it is: nothing in it may end a line early,
@@ -185,6 +242,11 @@ int strata_http_client_request_is_valid(struct strata_http_client_connection *co
 /* Writes the current request's head, and its body as far as it is to follow at
  * once. 0; or -1 when out of memory. */
 int strata_http_client_write(struct strata_http_client_connection *con);
+
+/* Adds the head of a request to `output`. 0; or -1 when out of memory, with a part
+ * of it added. */
+int strata_http_client_write_head(struct strata_http_client_connection *con,
+                                  struct strata_http_request *request, struct evbuffer *output);
 
 /* Sends the body that was held back. 0, or -1. */
 int strata_http_client_write_held(struct strata_http_client_connection *con);

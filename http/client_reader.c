@@ -179,6 +179,7 @@ static void resend(struct strata_http_client_connection *con) {
   struct strata_http_request *request = con->request;
   con->request = NULL;
   request->resent = 1;
+  strata_http_client_requeue_behind(con);
   EV_TAILQ_PUSH_FRONT(&con->requests, &request->pub, next);
   strata_http_client_disconnect(con);
 }

@@ -33,11 +33,13 @@ static int prepare(struct strata_http_client_connection *con, struct strata_http
   request->pub.response_code = 0;
   request->pub.body_size = 0;
   request->dispatched = request->body_complete = request->has_sent_body = request->resent = 0;
+  request->behind = request->was_behind = 0;
   return strata_http_client_request_is_valid(con, request) ? 0 : -1;
 }
 
 /* Connects for the first request: what cannot even be tried is told at once. */
 static int begin(struct strata_http_client_connection *con) {
+  if (con->parked) return 0;
   if (con->state != STRATA_HTTP_CLIENT_DISCONNECTED || con->common.depth > 0) {
     strata_http_connection_resume(&con->common);
     return 0;
@@ -51,18 +53,32 @@ int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *
   struct strata_http_request *request = strata_http_request_of(req);
   int was_first;
   strata_assert(strata_http_connection_is_client(evcon));
-  was_first = EV_TAILQ_EMPTY(&con->requests) && !con->request;
+  was_first = !strata_http_client_has_requests(con);
   if (!evcon->base || evcon->dead || prepare(con, request, type, uri) < 0) {
     strata_http_request_release(request, NULL);
     return -1;
   }
   req->evcon = evcon;
   EV_TAILQ_PUSH_BACK(&con->requests, req, next);
-  if (!was_first) return 0;
+  if (!was_first) {
+    /* Those that are made together are sent together. */
+    if (con->max_in_flight > 1 && !con->parked) strata_http_connection_resume(evcon);
+    return 0;
+  }
   if (begin(con) == 0) return 0;
   EV_TAILQ_REMOVE(&con->requests, req, next);
   strata_http_request_release(request, NULL);
   return -1;
+}
+
+void strata_http_client_take_waiting(struct strata_http_client_connection *con,
+                                     struct strata_http_client_connection *parked) {
+  struct evhttp_request *req = EV_TAILQ_FIRST(&parked->requests);
+  if (!req) return;
+  EV_TAILQ_REMOVE(&parked->requests, req, next);
+  req->evcon = &con->common;
+  EV_TAILQ_PUSH_BACK(&con->requests, req, next);
+  strata_http_connection_resume(&con->common);
 }
 
 /* Has the current request end, and the connection with the peer, which may be
@@ -82,13 +98,18 @@ static void cancel_current(struct strata_http_client_connection *con) {
 void evhttp_cancel_request(struct evhttp_request *req) {
   struct strata_http_request *request = strata_http_request_of(req);
   struct evhttp_connection *evcon = req->evcon;
+  struct evhttp_request said;
+  int was_sent;
   if (evcon && strata_http_connection_is_client(evcon) &&
       strata_http_client_connection_of(evcon)->request == request) {
     cancel_current(strata_http_client_connection_of(evcon));
     return;
   }
+  was_sent = request->behind;
+  said = *req;
   if (evcon) evcon->kind->forget(evcon, request);
   strata_http_request_release(request, NULL);
+  if (was_sent && said.error_cb) said.error_cb(EVREQ_HTTP_REQUEST_CANCEL, said.cb_arg);
 }
 
 int strata_http_client_may_resend(const struct strata_http_request *request) {

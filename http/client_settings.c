@@ -54,6 +54,11 @@ void evhttp_connection_set_initial_retry_tv(struct evhttp_connection *evcon,
       tv ? strata_timeval_to_ns(tv) : (int64_t)STRATA_HTTP_CLIENT_RETRY_S * STRATA_NS_PER_SECOND;
 }
 
+void evhttp_connection_set_pipelining(struct evhttp_connection *evcon, int max_in_flight) {
+  client_of(evcon)->max_in_flight = max_in_flight > 1 ? max_in_flight : 1;
+  strata_http_connection_resume(evcon);
+}
+
 void evhttp_connection_set_ext_method_cmp(struct evhttp_connection *evcon,
                                           int (*cmp)(struct evhttp_ext_method *)) {
   client_of(evcon)->ext_method_cmp = cmp;

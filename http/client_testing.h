@@ -147,7 +147,9 @@ class RawServer {
 // A request and what became of it.
 class Exchange {
  public:
-  Exchange() : req(evhttp_request_new(OnReply, this)) { evhttp_request_set_error_cb(req, OnError); }
+  Exchange() : req(evhttp_request_new(OnReply, this)) {
+    if (req) evhttp_request_set_error_cb(req, OnError);
+  }
   Exchange(const Exchange &) = delete;
   Exchange &operator=(const Exchange &) = delete;
 

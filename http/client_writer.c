@@ -99,8 +99,8 @@ static int add_field(struct evbuffer *output, const char *name, const char *valu
   return add_text(output, value) < 0 ? -1 : evbuffer_add(output, "\r\n", 2);
 }
 
-static int add_request_line(struct strata_http_client_connection *con, struct evbuffer *output) {
-  const struct evhttp_request *req = &con->request->pub;
+static int add_request_line(struct strata_http_client_connection *con,
+                            const struct evhttp_request *req, struct evbuffer *output) {
   const char *method = strata_http_method_name(req->type, con->ext_method_cmp);
   if (!method || add_text(output, method) < 0 || evbuffer_add(output, " ", 1) < 0) return -1;
   if (add_text(output, req->uri) < 0) return -1;
@@ -132,17 +132,19 @@ static int add_host_of(struct strata_http_client_connection *con, struct evbuffe
   int len = is_ipv6 ? (int)strcspn(address, "%") : (int)strlen(address);
   if (evbuffer_add_printf(output, is_ipv6 ? "Host: [%.*s]" : "Host: %.*s", len, address) < 0)
     return -1;
-  if (con->address && con->port != 80 && evbuffer_add_printf(output, ":%d", (int)con->port) < 0)
+  if (con->address && con->port != con->default_port &&
+      evbuffer_add_printf(output, ":%d", (int)con->port) < 0)
     return -1;
   return evbuffer_add(output, "\r\n", 2);
 }
 
 /* RFC 9112 3.2: the target's own host goes before the connection's. */
-static int add_host(struct strata_http_client_connection *con, struct evbuffer *output) {
-  const struct evhttp_request *req = &con->request->pub;
+static int add_host(struct strata_http_client_connection *con,
+                    const struct strata_http_request *request, struct evbuffer *output) {
+  const struct evhttp_request *req = &request->pub;
   const char *authority = NULL;
   size_t len;
-  if (own_field(con->request, "Host")) return 0;
+  if (own_field(request, "Host")) return 0;
   if (req->type == EVHTTP_REQ_CONNECT) return add_field(output, "Host", req->uri);
   len = authority_of(req->uri, &authority);
   if (!len) return add_host_of(con, output);
@@ -150,9 +152,9 @@ static int add_host(struct strata_http_client_connection *con, struct evbuffer *
   return evbuffer_add(output, "\r\n", 2);
 }
 
-static int add_fields(struct strata_http_client_connection *con, struct evbuffer *output) {
+static int add_fields(const struct strata_http_request *request, struct evbuffer *output) {
   const struct evkeyval *field;
-  EV_TAILQ_FOREACH(field, &con->request->output_headers, next) {
+  EV_TAILQ_FOREACH(field, &request->output_headers, next) {
     if (!is_ours(field->key) && add_field(output, field->key, field->value) < 0) return -1;
   }
   return 0;
@@ -185,10 +187,12 @@ static int expects_continue(const struct strata_http_request *request) {
          strata_http_equal_nocase(expect, strlen(expect), "100-continue");
 }
 
-static int add_head(struct strata_http_client_connection *con, struct evbuffer *output) {
-  if (add_request_line(con, output) < 0 || add_host(con, output) < 0) return -1;
-  if (add_fields(con, output) < 0 || add_delimiter(con->request, output) < 0) return -1;
-  if (expects_continue(con->request) && add_field(output, "Expect", "100-continue") < 0) return -1;
+int strata_http_client_write_head(struct strata_http_client_connection *con,
+                                  struct strata_http_request *request, struct evbuffer *output) {
+  if (add_request_line(con, &request->pub, output) < 0 || add_host(con, request, output) < 0)
+    return -1;
+  if (add_fields(request, output) < 0 || add_delimiter(request, output) < 0) return -1;
+  if (expects_continue(request) && add_field(output, "Expect", "100-continue") < 0) return -1;
   return evbuffer_add(output, "\r\n", 2);
 }
 
@@ -226,7 +230,7 @@ int strata_http_client_write(struct strata_http_client_connection *con) {
   const char *connection = own_field(request, "Connection");
   con->persists = !(connection && strata_http_value_lists(connection, "close"));
   request->wants_upgrade = connection && strata_http_value_lists(connection, "upgrade");
-  if (add_head(con, output) < 0) return -1;
+  if (strata_http_client_write_head(con, request, output) < 0) return -1;
   if (!expects_continue(request)) return write_body(con);
   con->upload = STRATA_HTTP_UPLOAD_HELD;
   con->continue_ns = strata_ns_add(event_base_loop_time_ns(con->common.base),

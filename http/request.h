@@ -67,6 +67,8 @@ struct strata_http_request {
   unsigned wants_upgrade : 1; /* It asks for another protocol. */
   unsigned has_sent_body : 1; /* Some of its body is gone. */
   unsigned resent : 1;        /* It has been sent a second time. */
+  unsigned behind : 1;        /* It has been sent behind the one that is under way. */
+  unsigned was_behind : 1;    /* It was, to no avail: it is sent on its own now. */
 
   uint32_t num_fields; /* Room in `fields`. */
   struct evhttp_head_field fields[];

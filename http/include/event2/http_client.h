@@ -20,7 +20,8 @@ extern "C" {
  *   req = evhttp_request_new(on_reply, arg);
  *   evhttp_make_request(con, req, EVHTTP_REQ_GET, "/");
  *
- * A connection sends its requests one at a time, in the order in which they were made, and calls
+ * A connection sends its requests one at a time (but see
+ * evhttp_connection_set_pipelining()), in the order in which they were made, and calls
  * the callback of each exactly once, unless the request is cancelled or freed, alone or with its
  * connection. It connects for the first request, stays connected as long as the server keeps it
  * open and no longer idle than the read timeout, and connects again for the next one. It is made
@@ -36,9 +37,9 @@ extern "C" {
  * callback returns, unless the user owns it (evhttp_request_own()). All callbacks come from the
  * loop, and may make requests, cancel them, or free the connection.
  *
- * The library adds Host, Content-Length or Transfer-Encoding where the request needs them. Those two
- * say what is sent, whatever the output headers have; "Transfer-Encoding: chunked" there has the
- * body sent chunked. With "Expect: 100-continue" the body waits for the server's word, for one
+ * The library adds Host, Content-Length or Transfer-Encoding where the request needs them. Those
+ * two say what is sent, whatever the output headers have; "Transfer-Encoding: chunked" there has
+ * the body sent chunked. With "Expect: 100-continue" the body waits for the server's word, for one
  * second. A reply that is complete while much of the request is unsent closes the connection.
  *
  * A server may close a connection just when a request is sent over it for the second or a later
@@ -59,8 +60,8 @@ EVENT2_EXPORT_SYMBOL
 struct evhttp_connection *evhttp_connection_base_new(struct event_base *base,
                                                      struct evdns_base *dnsbase,
                                                      const char *address, ev_uint16_t port);
-/** As evhttp_connection_base_new(), over a bufferevent without a socket (NULL: one of its own), that
- * it owns from then on. When NULL is returned it is still the caller's. */
+/** As evhttp_connection_base_new(), over a bufferevent without a socket (NULL: one of its own),
+ * that it owns from then on. When NULL is returned it is still the caller's. */
 EVENT2_EXPORT_SYMBOL
 struct evhttp_connection *evhttp_connection_base_bufferevent_new(struct event_base *base,
                                                                  struct evdns_base *dnsbase,
@@ -80,9 +81,9 @@ struct evhttp_connection *evhttp_connection_base_bufferevent_unix_new(struct eve
                                                                       const char *path);
 
 /** Makes a request; `req` is the connection's from then on, whatever is returned. `uri` is the
- * target as it is sent, such as "/path?query"; an empty path becomes "/". Returns 0; or -1, with the
- * request freed unless the user owns it and without any callback: the method, the target or a field
- * cannot be sent as it is (a line end or a space in the target, say), there cannot even be an
+ * target as it is sent, such as "/path?query"; an empty path becomes "/". Returns 0; or -1, with
+ * the request freed unless the user owns it and without any callback: the method, the target or a
+ * field cannot be sent as it is (a line end or a space in the target, say), there cannot even be an
  * attempt to connect, or memory ran out. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *req,
@@ -107,8 +108,8 @@ void evhttp_connection_free_on_completion(struct evhttp_connection *evcon);
  *
  * The connection ends as by evhttp_connection_free() (its close callback is called, requests that
  * wait are gone) but for the bufferevent, which is the caller's from then on, without callbacks and
- * timeouts, reading disabled, writing enabled. NULL, and nothing has changed, when the connection is
- * none such. */
+ * timeouts, reading disabled, writing enabled. NULL, and nothing has changed, when the connection
+ * is none such. */
 EVENT2_EXPORT_SYMBOL
 struct bufferevent *evhttp_connection_take_bufferevent(struct evhttp_connection *evcon);
 
@@ -137,11 +138,124 @@ void evhttp_connection_set_retries(struct evhttp_connection *evcon, int retry_ma
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_initial_retry_tv(struct evhttp_connection *evcon,
                                             const struct timeval *tv);
+/** Has up to `max_in_flight` requests under way at once over the connection (pipelining, RFC 9112
+ * 9.3.2), from the next that is sent on. 1 or less: one at a time, the default. Not in libevent.
+ *
+ * Sent before the replies to earlier ones are complete are only requests that are idempotent, have
+ * no body, and do not ask for the end of the connection or another protocol; others wait for their
+ * turn, and have everything behind them wait for the head of their reply. It begins when a reply
+ * over the connection has shown that the server speaks HTTP/1.1 and goes on. Replies belong to the
+ * requests in the order in which they were made, so do the calls of their callbacks.
+ *
+ * When the connection ends early, those that have not been answered are sent again over a new one,
+ * each on its own, and before all others; the first of them, whose reply was due, by the rule for
+ * connections that a server closes just when a request is sent. None is sent more than three times
+ * for that. A request that is cancelled or freed after it was sent behind others has the connection
+ * close where its reply would begin; its error callback hears EVREQ_HTTP_REQUEST_CANCEL when it is
+ * cancelled. Those before it complete, those after it are sent again. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_set_pipelining(struct evhttp_connection *evcon, int max_in_flight);
 /** Sets a callback that knows further methods to send (libevent 2.2): as
  * evhttp_set_ext_method_cmp(), called with `method` NULL and `type` set. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_connection_set_ext_method_cmp(struct evhttp_connection *evcon,
                                           int (*cmp)(struct evhttp_ext_method *));
+
+/* ---- Pools of connections ----
+ *
+ *   pool = evhttp_connection_pool_new(base, dnsbase);
+ *   req = evhttp_request_new(on_reply, arg);
+ *   evhttp_connection_pool_make_request(pool, req, EVHTTP_REQ_GET, "http://example.org/");
+ *
+ * A pool (not in libevent) sends requests to whatever server their URI names, that is to a scheme,
+ * host and port, which are its host here. Each request goes over a connection that is kept from an
+ * earlier one; or over a new one, as long as the host has fewer than it may have; or it waits until
+ * one of the host's is free, in the order in which the requests were made. A connection has one
+ * request at a time. It is free from when its reply is complete: a request that is made by the
+ * callback can have it.
+ *
+ * A request is otherwise what it is with evhttp_make_request(): the same callbacks, retries and
+ * ways to cancel. One that waits may be cancelled or freed, too; there is no limit to how long it
+ * waits, and none to how many do.
+ *
+ * The connections are the pool's. They may be set up by the callback for new ones, but one that
+ * evhttp_request_get_connection() gives may not be used for requests. Freeing it is allowed, also
+ * by evhttp_connection_take_bufferevent(). A pool is used from its base's thread only. Limits
+ * without being asked for: 8 connections a host, of which 8 are kept idle, 64 idle ones in all, for
+ * 30 seconds. */
+
+struct evhttp_connection_pool;
+
+/** What a pool has at the moment, and has done. */
+struct evhttp_connection_pool_stats {
+  size_t num_hosts;         /**< That have connections, or requests that wait. */
+  size_t num_connections;   /**< Idle or not, those that are still connecting included. */
+  size_t num_idle;          /**< Connected, and without a request. */
+  size_t num_waiting;       /**< Requests that no connection has been found for yet. */
+  ev_uint64_t num_requests; /**< Ever accepted. */
+  ev_uint64_t num_reused;   /**< Those of them that were given a connection kept idle. */
+  ev_uint64_t num_opened;   /**< Connections ever made. */
+};
+
+/** Makes a bufferevent without a socket for one connection to a host, such as one that speaks TLS
+ * to it; the connection's from then on. `scheme` is "http" or "https"; an IPv6 address in `host`
+ * has no brackets; the strings are valid for the call. NULL: for http a bufferevent of the
+ * library's, for https there is no connection to be had. Called once for each attempt to connect.
+ * It may not make requests with the pool, or free it. */
+typedef struct bufferevent *(*evhttp_connection_pool_bevcb)(struct event_base *base,
+                                                            const char *scheme, const char *host,
+                                                            ev_uint16_t port, void *arg);
+/** Hears of each new connection before it is used: the place to set its timeouts, limits, retries
+ * or callbacks. It may not make requests with the connection or the pool, or free either. */
+typedef void (*evhttp_connection_pool_newcb)(struct evhttp_connection *evcon, void *arg);
+
+/** Makes a pool without connections; names are looked up as with evhttp_connection_base_new().
+ * `base` and `dnsbase` have to outlive it. NULL when out of memory. */
+EVENT2_EXPORT_SYMBOL
+struct evhttp_connection_pool *evhttp_connection_pool_new(struct event_base *base,
+                                                          struct evdns_base *dnsbase);
+/** Frees the pool and its connections as by evhttp_connection_free(): the callbacks of requests
+ * that are not done with are not called, and the requests are freed unless the user owns them. May
+ * be called at any time but from the pool's own two callbacks. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_free(struct evhttp_connection_pool *pool);
+
+/** Makes a request to what `uri` names, an absolute http or https URI. `req` is the pool's from
+ * then on, whatever is returned. Its fragment is not sent. Returns 0; or -1 as
+ * evhttp_make_request() does, and also when the URI is malformed, relative, of another scheme or
+ * has userinfo, for https without evhttp_connection_pool_set_bevcb(), and for CONNECT. */
+EVENT2_EXPORT_SYMBOL
+int evhttp_connection_pool_make_request(struct evhttp_connection_pool *pool,
+                                        struct evhttp_request *req, enum evhttp_cmd_type type,
+                                        const char *uri);
+
+/** How many connections a host may have; at least 1. Those that are too many remain until they
+ * are free. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_set_max_per_host(struct evhttp_connection_pool *pool,
+                                             int max_connections);
+/** How many connections are kept idle, of one host and in all; 0: none. Of too many those that have
+ * been idle for longest are closed. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_set_max_idle(struct evhttp_connection_pool *pool, int max_per_host,
+                                         int max_in_all);
+/** How long a connection is kept idle, counted for each from when it next is; it should be less
+ * than what servers keep. NULL or zero: the default of 30 seconds. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_set_idle_timeout_tv(struct evhttp_connection_pool *pool,
+                                                const struct timeval *tv);
+/** Sets who makes the bufferevents of connections to come; NULL: the library. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_set_bevcb(struct evhttp_connection_pool *pool,
+                                      evhttp_connection_pool_bevcb cb, void *arg);
+/** Sets who hears of connections to come; NULL: nobody. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_set_newcb(struct evhttp_connection_pool *pool,
+                                      evhttp_connection_pool_newcb cb, void *arg);
+/** Fills in `out_stats`. It takes time in proportion to the requests that wait. */
+EVENT2_EXPORT_SYMBOL
+void evhttp_connection_pool_get_stats(const struct evhttp_connection_pool *pool,
+                                      struct evhttp_connection_pool_stats *out_stats);
 
 #ifdef __cplusplus
 }
