@@ -10,7 +10,7 @@
 
 #include <event2/http.h>
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(STRATA_PORTABLE)
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #endif
@@ -49,7 +49,7 @@ static int open_by_component(int root_fd, const char *name) {
 }
 
 static int open_without_links(int root_fd, const char *name) {
-#if defined(__linux__) && defined(SYS_openat2)
+#if defined(SYS_openat2)
   struct open_how how;
   memset(&how, 0, sizeof(how));
   how.flags = (unsigned)kOpenFlags;
