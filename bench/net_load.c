@@ -1,14 +1,16 @@
 /*
- * net_load: the other end of bench/net_compare's contestants, on plain epoll.
+ * net_load: the other end of bench/net_compare's contestants.
  *
- *   net_load serve-echo              sends back what comes
- *   net_load serve-sink              drops what comes
+ *   net_load serve-echo [ADDRESS]    sends back what comes; on plain epoll
+ *   net_load serve-sink [ADDRESS]    drops what comes
  *   net_load echo PORT NUM SECONDS   NUM connections, one message of 64 bytes under way on each
  *   net_load churn PORT NUM SECONDS  the same, and a new connection for every message
+ *   net_load tap-echo ...            the same two with clients of bench/tap_clients.h, for a server
+ *   net_load tap-churn ...           that listens on 0.0.0.0, in a network namespace of its own
  *   net_load bulk PORT BYTES         one connection; sends, and waits for the other end to close
  *
- * Servers print "listening on 127.0.0.1:PORT" and run until they are killed. Clients print what
- * they did and the seconds it took.
+ * Servers print "listening on ADDRESS:PORT" and run until they are killed. Clients print what they
+ * did, the seconds it took, and for how many of those they were busy.
  */
 #define _GNU_SOURCE 1
 #include <arpa/inet.h>
@@ -25,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/tap_clients.h"
+
 enum { kMessageLen = 64, kMaxEvents = 256, kBlockLen = 256 * 1024 };
 
 static char block[kBlockLen];
@@ -38,6 +42,18 @@ static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* A thread that sleeps uses no CPU time; tap_clients.h tells otherwise when it had nothing to do.
+ */
+static double cpu_seconds(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static void report(uint64_t amount, double seconds, double busy_seconds) {
+  printf("%llu %.6f %.6f\n", (unsigned long long)amount, seconds, busy_seconds);
 }
 
 static struct sockaddr_in loopback(int port) {
@@ -61,14 +77,15 @@ static void send_without_delay(int fd) {
 
 /* --- Servers --- */
 
-static int listen_anywhere(void) {
+static int listen_anywhere(const char *host) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   struct sockaddr_in address = loopback(0);
   socklen_t address_len = sizeof(address);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&address, address_len) != 0 || listen(fd, 1024) != 0 ||
+  if (fd < 0 || inet_pton(AF_INET, host, &address.sin_addr) != 1 ||
+      bind(fd, (struct sockaddr *)&address, address_len) != 0 || listen(fd, 1024) != 0 ||
       getsockname(fd, (struct sockaddr *)&address, &address_len) != 0)
     die("listen");
-  printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+  printf("listening on %s:%d\n", host, ntohs(address.sin_port));
   fflush(stdout);
   return fd;
 }
@@ -88,9 +105,9 @@ static void serve_one(int fd, bool echoes) {
   if (len <= 0 || (echoes && send(fd, block, (size_t)len, MSG_NOSIGNAL) != len)) close(fd);
 }
 
-static void serve(bool echoes) {
+static void serve(bool echoes, const char *host) {
   struct epoll_event events[kMaxEvents];
-  int listening_fd = listen_anywhere(), epoll_fd = epoll_create1(0);
+  int listening_fd = listen_anywhere(host), epoll_fd = epoll_create1(0);
   watch(epoll_fd, EPOLL_CTL_ADD, listening_fd, EPOLLIN);
   for (;;) {
     int num_events = epoll_wait(epoll_fd, events, kMaxEvents, -1);
@@ -147,19 +164,19 @@ static void run_load(struct load *load, int num, double seconds) {
   struct epoll_event events[kMaxEvents];
   load->epoll_fd = epoll_create1(0);
   for (int i = 0; i < num; i++) begin(load);
-  double start = now(), time;
+  double start = now(), time, cpu_start = cpu_seconds();
   do {
     int num_events = epoll_wait(load->epoll_fd, events, kMaxEvents, 1000);
     for (int i = 0; i < num_events; i++) go_on(load, events[i].data.fd);
     time = now() - start;
   } while (time < seconds);
-  printf("%llu %.6f\n", (unsigned long long)load->num_messages, time);
+  report(load->num_messages, time, cpu_seconds() - cpu_start);
 }
 
 static void run_bulk(int port, uint64_t len) {
   struct load load = {.port = port};
   int fd = connect_once(&load);
-  double start = now();
+  double start = now(), cpu_start = cpu_seconds();
   for (uint64_t sent = 0; sent < len;) {
     ssize_t now_len =
         send(fd, block, len - sent < kBlockLen ? (size_t)(len - sent) : kBlockLen, MSG_NOSIGNAL);
@@ -168,15 +185,32 @@ static void run_bulk(int port, uint64_t len) {
   }
   shutdown(fd, SHUT_WR);
   if (recv(fd, block, 1, 0) != 0) die("the other end did not close");
-  printf("%llu %.6f\n", (unsigned long long)len, now() - start);
+  report(len, now() - start, cpu_seconds() - cpu_start);
+}
+
+static void run_tap(int port, bool is_churn, int num, double seconds) {
+  struct tap_load load = {.port = port,
+                          .is_churn = is_churn,
+                          .num = (uint32_t)num,
+                          .message_len = kMessageLen,
+                          .seconds = seconds};
+  if (tap_clients_run(&load) != 0) die("tap");
+  report(load.out_num_messages, load.out_elapsed_seconds,
+         load.out_elapsed_seconds - load.out_idle_seconds);
 }
 
 int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
-  if (argc == 2 && (strcmp(mode, "serve-echo") == 0 || strcmp(mode, "serve-sink") == 0)) {
-    serve(strcmp(mode, "serve-echo") == 0);
-  } else if (argc == 5 && (strcmp(mode, "echo") == 0 || strcmp(mode, "churn") == 0)) {
-    struct load load = {.port = atoi(argv[2]), .is_churn = strcmp(mode, "churn") == 0};
+  bool serves_echo = strcmp(mode, "serve-echo") == 0;
+  bool is_tap = strncmp(mode, "tap-", 4) == 0;
+  const char *clients = is_tap ? mode + 4 : mode;
+  bool is_churn = strcmp(clients, "churn") == 0;
+  if ((argc == 2 || argc == 3) && (serves_echo || strcmp(mode, "serve-sink") == 0)) {
+    serve(serves_echo, argc == 3 ? argv[2] : "127.0.0.1");
+  } else if (argc == 5 && is_tap && (is_churn || strcmp(clients, "echo") == 0)) {
+    run_tap(atoi(argv[2]), is_churn, atoi(argv[3]), atof(argv[4]));
+  } else if (argc == 5 && (is_churn || strcmp(mode, "echo") == 0)) {
+    struct load load = {.port = atoi(argv[2]), .is_churn = is_churn};
     run_load(&load, atoi(argv[3]), atof(argv[4]));
   } else if (argc == 4 && strcmp(mode, "bulk") == 0) {
     run_bulk(atoi(argv[2]), strtoull(argv[3], NULL, 10));
