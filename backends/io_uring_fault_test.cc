@@ -89,7 +89,7 @@ TEST_F(IoUringFault, AnotherBackendWhenThereIsNone) {
     const Plan plan(std::string(error) + ":on=open:rate=100:count=" + std::to_string(num_tried));
     MakeBase(EVENT_BASE_FLAG_COMPLETION);
     EXPECT_EQ(num_tried, strata_faults_total()) << error;
-    EXPECT_STREQ("epoll", event_base_get_method(base_));
+    EXPECT_STRNE("io_uring", event_base_get_method(base_));
     EXPECT_FALSE(HasPort());
     Pair pair;
     Ev event(base_, pair[0], EV_READ);

@@ -2,7 +2,6 @@
 
 #include <stddef.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
 #include <event2/http_compat.h>
 
@@ -10,14 +9,6 @@
 #include "util/clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
-
-static size_t input_len(const struct strata_http_client_connection *con) {
-  return evbuffer_get_length(strata_http_connection_input(&con->common));
-}
-
-static size_t output_len(const struct strata_http_client_connection *con) {
-  return evbuffer_get_length(strata_http_connection_output(&con->common));
-}
 
 static int is_exchanging(const struct strata_http_client_connection *con) {
   return con->state == STRATA_HTTP_CLIENT_HEAD || con->state == STRATA_HTTP_CLIENT_BODY;
@@ -66,17 +57,8 @@ static int persists(const struct strata_http_client_connection *con) {
     return 0;
   /* The replies to those behind may be there, whatever has come after them. */
   if (con->num_behind > 0) return 1;
-  return output_len(con) <= STRATA_HTTP_CLIENT_UNSENT && !con->common.eof && !con->failed &&
-         !con->write_failed && !con->cut;
-}
-
-void strata_http_client_let_go(struct strata_http_request *request) {
-  if (request->pub.evcon) {
-    strata_http_request_leave(request, NULL);
-    return;
-  }
-  request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
-  strata_http_request_release(request, NULL);
+  return strata_http_connection_output_len(&con->common) <= STRATA_HTTP_CLIENT_UNSENT &&
+         !con->common.eof && !con->failed && !con->write_failed && !con->cut;
 }
 
 static void call_cb(struct strata_http_request *request) {
@@ -144,6 +126,7 @@ static void await_reply(struct strata_http_client_connection *con,
   con->tunnel = STRATA_HTTP_CLIENT_NO_TUNNEL;
   con->state = STRATA_HTTP_CLIENT_HEAD;
   con->num_interim = 0;
+  con->silent_ns = 0;
   strata_http_client_reader_start(con);
 }
 
@@ -158,7 +141,8 @@ static void begin_exchange(struct strata_http_client_connection *con) {
 static int is_spoilt(const struct strata_http_client_connection *con) {
   if (con->common.eof || con->failed || con->write_failed || con->write_timed_out || con->cut)
     return 1;
-  return input_len(con) > 0 && con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL;
+  return strata_http_connection_input_len(&con->common) > 0 &&
+         con->tunnel == STRATA_HTTP_CLIENT_NO_TUNNEL;
 }
 
 static int step_idle(struct strata_http_client_connection *con) {
@@ -177,7 +161,7 @@ static int step_idle(struct strata_http_client_connection *con) {
 
 static int has_to_read(const struct strata_http_client_connection *con) {
   if (strata_http_client_is_paused(con)) return 0;
-  return input_len(con) > 0 || con->request->resumed;
+  return strata_http_connection_input_len(&con->common) > 0 || con->request->resumed;
 }
 
 static int step_exchange(struct strata_http_client_connection *con) {
@@ -185,7 +169,7 @@ static int step_exchange(struct strata_http_client_connection *con) {
     strata_http_client_fail(con, EVREQ_HTTP_BUFFER_ERROR);
     return 1;
   }
-  if (con->write_timed_out) {
+  if (con->write_timed_out && !strata_http_client_stop_writing(con)) {
     strata_http_client_fail(con, EVREQ_HTTP_TIMEOUT);
     return 1;
   }
@@ -248,6 +232,8 @@ static void settle(struct strata_http_client_connection *con) {
 
 static void on_run(struct evhttp_connection *evcon) {
   struct strata_http_client_connection *con = strata_http_client_connection_of(evcon);
+  if (evcon->progressed) con->silent_ns = 0;
+  evcon->progressed = 0;
   while (!evcon->dead && step(con)) {
   }
   /* Whatever came up so far, step() has seen. */
@@ -279,21 +265,31 @@ static void on_event(struct evhttp_connection *evcon, short what) {
   strata_http_connection_drive(evcon);
 }
 
-/* While there is something to send, the write timeout watches. */
+/* Whether the peer may well be silent. While there is something to send, the write timeout
+ * watches. */
+static int may_be_silent(const struct strata_http_client_connection *con) {
+  if (strata_http_connection_output_len(&con->common) > 0 && !con->write_failed) return 1;
+  return con->upload == STRATA_HTTP_UPLOAD_PROVIDED && con->request->provider.waiting;
+}
+
+/* Counted from when it began: requests made or cancelled meanwhile do not put it off. */
+static int64_t silence_deadline(struct strata_http_client_connection *con, int64_t now_ns) {
+  if (strata_http_client_is_paused(con) || may_be_silent(con)) {
+    con->silent_ns = 0;
+    return STRATA_HTTP_NEVER;
+  }
+  if (!con->silent_ns) con->silent_ns = now_ns;
+  return strata_ns_add(con->silent_ns, con->common.timeouts.read_ns);
+}
+
 static int64_t reply_deadline(struct strata_http_client_connection *con, int64_t now_ns) {
-  struct strata_http_request *request = con->request;
-  int64_t silence;
-  if (strata_http_client_is_paused(con)) return STRATA_HTTP_NEVER;
-  silence = output_len(con) && !con->write_failed
-                ? STRATA_HTTP_NEVER
-                : strata_ns_add(now_ns, con->common.timeouts.read_ns);
-  if (con->upload == STRATA_HTTP_UPLOAD_PROVIDED && request->provider.waiting)
-    silence = STRATA_HTTP_NEVER;
+  const struct strata_http_request *request = con->request;
+  int64_t silence = silence_deadline(con, now_ns);
   if (con->upload == STRATA_HTTP_UPLOAD_HELD) return strata_http_earlier(silence, con->continue_ns);
   if (con->state == STRATA_HTTP_CLIENT_BODY || !evhttp_head_parser_begun(&request->parser))
     return silence;
-  return strata_http_earlier(silence,
-                             strata_http_connection_head_deadline(&con->common, request, now_ns));
+  return strata_http_earlier(
+      silence, strata_http_connection_head_deadline(&con->common, con->request, now_ns));
 }
 
 static int64_t deadline(struct evhttp_connection *evcon, int64_t now_ns) {

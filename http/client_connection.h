@@ -117,6 +117,7 @@ struct strata_http_client_connection {
   int64_t retry_ns;    /* The first delay. */
   int64_t wake_ns;     /* CONNECTING, WAITING: until when. */
   int64_t continue_ns; /* HELD: until when. */
+  int64_t silent_ns;   /* Since when only the peer has been waited for; 0: it has not. */
   int num_interim;
   int64_t
       idle_ns; /* How long it stays open without requests; 0: as long as a reply may be silent. */
@@ -165,10 +166,6 @@ void strata_http_client_complete(struct strata_http_client_connection *con);
 void strata_http_client_fail(struct strata_http_client_connection *con,
                              enum evhttp_request_error error);
 
-/* Ends the use of a request, between strata_http_request_enter() and leave(), after a callback that
- * may have made it again: it is a connection's then. */
-void strata_http_client_let_go(struct strata_http_request *request);
-
 /* Frees the connection where that has been asked for and no request is left. */
 void strata_http_client_settle_free(struct strata_http_client_connection *con);
 
@@ -207,9 +204,17 @@ void strata_http_client_drop_bufferevent(struct strata_http_client_connection *c
 
 /* ---- http/client_request.c ---- */
 
+/* Ends the use of a request, between strata_http_request_enter() and leave(), after a callback that
+ * may have made it again: it is a connection's then. */
+void strata_http_client_let_go(struct strata_http_request *request);
+
 /* Whether the request may be sent a second time without harm (RFC 9110 9.2.2),
  * and has not been. */
 int strata_http_client_may_resend(const struct strata_http_request *request);
+
+/* What of an absolute URI goes into the request line: what follows the authority, without the
+ * fragment. The caller's; NULL when out of memory. */
+char *strata_http_client_target_of(const char *uri);
 
 /* Gives `con` the first request that waits at `parked`, where there is one. What
  * becomes of it comes from the loop. */
@@ -228,11 +233,18 @@ struct strata_http_request *strata_http_client_next_behind(
 /* The connection with the peer ends: those behind wait again, before all others. */
 void strata_http_client_requeue_behind(struct strata_http_client_connection *con);
 
+/* Nothing more can be written. Where the current reply is coming nevertheless and only requests
+ * behind it are left to write, returns 1: they wait again, and reading goes on. Else 0. */
+int strata_http_client_stop_writing(struct strata_http_client_connection *con);
+
 /* Takes a request away from those behind. */
 void strata_http_client_leave_pipeline(struct strata_http_client_connection *con,
                                        struct strata_http_request *request);
 
 /* ---- http/client_writer.c ---- */
+
+/* Whether the request's Connection fields name the option, such as "close". */
+int strata_http_client_asks_for(const struct strata_http_request *request, const char *option);
 
 /* Whether the request can be sent as it is: nothing in it may end a line early,
  * and its body can be delimited. */

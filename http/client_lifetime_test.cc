@@ -191,4 +191,31 @@ TEST_F(ClientTest, FreedByTheFirstOfThoseThatFail) {
   EXPECT_EQ(two.calls, 0);
 }
 
+TEST_F(ClientTest, OthersThatWaitDoNotPutOffTheEndOfSilence) {
+  Connection con(&loop_, server_.port());
+  timeval soon = {0, 100000};
+  evhttp_connection_set_read_timeout_tv(con.get(), &soon);
+  Exchange silent;
+  silent.Make(con.get());
+  ASSERT_NE(server_.WaitFor(0, "\r\n\r\n"), nullptr);
+  struct Waker {
+    evhttp_connection *con;
+    int num_left;
+    static void Wake(evutil_socket_t, short, void *arg) {
+      Waker *self = static_cast<Waker *>(arg);
+      if (self->num_left-- <= 0) return;
+      evhttp_request *req = evhttp_request_new([](evhttp_request *, void *) {}, nullptr);
+      evhttp_make_request(self->con, req, EVHTTP_REQ_GET, "/");
+      evhttp_cancel_request(req);
+    }
+  } waker = {con.get(), 50};
+  event *timer = event_new(loop_.base(), -1, EV_PERSIST, Waker::Wake, &waker);
+  timeval often = {0, 40000};
+  event_add(timer, &often);
+  ASSERT_TRUE(Finish(&silent));
+  event_free(timer);
+  EXPECT_EQ(silent.error, EVREQ_HTTP_TIMEOUT);
+  EXPECT_GT(waker.num_left, 0);
+}
+
 }  // namespace

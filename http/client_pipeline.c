@@ -1,7 +1,6 @@
 #include <event2/buffer.h>
 
 #include "http/client_connection.h"
-#include "http/headers.h"
 #include "util/queue.h"
 
 /* Pipelining (RFC 9112 9.3.2): requests are sent behind the current one before its reply is
@@ -13,15 +12,16 @@
 
 /* Whether it may be lost and sent again, and leaves the connection as it is. */
 static int is_plain(const struct strata_http_request *request) {
-  const char *connection = evhttp_find_header(&request->output_headers, "Connection");
   if (!strata_http_client_may_resend(request) || request->pub.minor < 1) return 0;
   if (request->provider.cb || evbuffer_get_length(request->pub.output_buffer) > 0) return 0;
-  return !connection || !(strata_http_value_lists(connection, "close") ||
-                          strata_http_value_lists(connection, "upgrade"));
+  return !strata_http_client_asks_for(request, "close") &&
+         !strata_http_client_asks_for(request, "upgrade");
 }
 
+/* Heads that cannot be written would have the current reply end by the write timeout. */
 static int has_room(const struct strata_http_client_connection *con) {
-  return con->pipelines && con->num_behind + 1 < con->max_in_flight;
+  return con->pipelines && con->num_behind + 1 < con->max_in_flight &&
+         strata_http_connection_output_len(&con->common) <= STRATA_HTTP_CLIENT_UNSENT;
 }
 
 /* Whether the connection will be there after the current reply, as far as can be known. */
@@ -31,6 +31,8 @@ static int takes_more(struct strata_http_client_connection *con) {
   if (con->common.eof || con->failed || con->write_failed) return 0;
   /* What is there already cannot be the reply to what is not sent yet. */
   if (evbuffer_get_length(strata_http_connection_input(&con->common)) > 0) return 0;
+  /* A server that replies early may never take the rest of the body. */
+  if (request->has_sent_body && strata_http_connection_output_len(&con->common) > 0) return 0;
   if (con->state == STRATA_HTTP_CLIENT_BODY) return request->framing.keep_alive;
   return is_plain(request);
 }
@@ -97,6 +99,16 @@ static void requeue_from(struct strata_http_client_connection *con, struct evhtt
 
 void strata_http_client_requeue_behind(struct strata_http_client_connection *con) {
   requeue_from(con, EV_TAILQ_FIRST(&con->behind));
+}
+
+int strata_http_client_stop_writing(struct strata_http_client_connection *con) {
+  if (con->num_behind == 0 ||
+      (con->state == STRATA_HTTP_CLIENT_HEAD && !evhttp_head_parser_begun(&con->request->parser)))
+    return 0;
+  strata_http_client_requeue_behind(con);
+  con->write_timed_out = 0;
+  con->write_failed = 1;
+  return 1;
 }
 
 /* Its reply will come all the same, and nothing can be read behind it in order: those after it go

@@ -93,7 +93,10 @@ TEST_F(PipeliningTest, OthersAreSentAlone) {
   MakeMany(1, EVHTTP_REQ_POST);
   MakeMany(1);
   Add()->WithBody("body").Make(con_->get(), EVHTTP_REQ_PUT, "/put");
-  Add()->WithField("Connection", "close").Make(con_->get(), EVHTTP_REQ_GET, "/close");
+  Add()
+      ->WithField("Connection", "other")
+      .WithField("Connection", "close")
+      .Make(con_->get(), EVHTTP_REQ_GET, "/close");
   MakeMany(1);
   ASSERT_TRUE(Sees(peer, "/0"));
   const std::vector<std::string> paths = {"/0", "/1", "/2", "/put", "/close"};
@@ -308,6 +311,58 @@ TEST_F(PipeliningTest, RequestThatEndsConnectionsTakesNoOthersAlong) {
     EXPECT_EQ(At(i).null, i == 2) << i;
     EXPECT_LE(Sent("/" + std::to_string(i)), 3) << i;
   }
+}
+
+TEST_F(PipeliningTest, WaitsForABodyThatIsStillUnsent) {
+  Peer *peer = Warm(8);
+  peer->Pause();
+  Exchange *large = Add();
+  large->WithBody(std::string(32 << 20, 'x')).WithHeaderCb();
+  ASSERT_EQ(large->Make(con_->get(), EVHTTP_REQ_PUT, "/large"), 0);
+  peer->Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+  ASSERT_TRUE(Run([&] { return large->heads == 1; }));
+  MakeMany(1);
+  loop_.Settle();
+  // With one behind, the connection would be gone on with.
+  peer->Send("hi");
+  ASSERT_TRUE(Finish(large));
+  EXPECT_EQ(con_->closes, 1);
+  server_.replies = {kHi};
+  ASSERT_TRUE(FinishAll());
+  EXPECT_EQ(server_.peers.size(), 2u);
+}
+
+TEST_F(PipeliningTest, HeadsThatCannotBeWrittenLeaveTheReplyAlone) {
+  Peer *peer = Warm(1000);
+  peer->Pause();
+  const std::string huge(60000, 'x');
+  const int small = 4096;
+  setsockopt(bufferevent_getfd(evhttp_connection_get_bufferevent(con_->get())), SOL_SOCKET,
+             SO_SNDBUF, &small, sizeof(small));
+  timeval soon = {0, 100000};
+  evhttp_connection_set_write_timeout_tv(con_->get(), &soon);
+  MakeMany(1);
+  At(0).WithHeaderCb();
+  peer->Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+  ASSERT_TRUE(Run([&] { return At(0).heads == 1; }));
+  for (int i = 0; i < 100; ++i) {
+    Add()->WithField("X", huge.c_str());
+    Make(many_.back().get(), EVHTTP_REQ_GET);
+  }
+  // Longer than the write timeout.
+  timeval later = {0, 200000};
+  bool is_later = false;
+  event_base_once(
+      loop_.base(), -1, EV_TIMEOUT,
+      [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; }, &is_later,
+      &later);
+  ASSERT_TRUE(Run([&] { return is_later; }));
+  EXPECT_EQ(At(0).calls, 0);
+  server_.replies.assign(100, kHi);
+  peer->Send("hi");
+  ASSERT_TRUE(FinishAll());
+  EXPECT_EQ(At(0).body, "hi");
+  EXPECT_EQ(At(100).code, 200);
 }
 
 TEST_F(PipeliningTest, SilenceFailsTheFirstOnly) {

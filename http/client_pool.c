@@ -222,6 +222,13 @@ static struct pool_host *host_get(struct evhttp_connection_pool *pool, int is_tl
   return host;
 }
 
+/* The one to use next. One that is being freed stays in the list for its close callback. */
+static struct pooled *host_idle(const struct pool_host *host) {
+  struct pooled *kept = EV_TAILQ_FIRST(&host->places[IDLE]);
+  while (kept && kept->con->common.dead) kept = EV_TAILQ_NEXT(kept, next);
+  return kept;
+}
+
 static int host_has_waiting(const struct pool_host *host) {
   return !EV_TAILQ_EMPTY(&host->queue->requests);
 }
@@ -260,7 +267,7 @@ static void fail_waiting(struct pool_host *host) {
 static void serve_waiting(struct pool_host *host) {
   struct evhttp_connection_pool *pool = host->pool;
   while (host_has_waiting(host)) {
-    struct pooled *kept = EV_TAILQ_FIRST(&host->places[IDLE]);
+    struct pooled *kept = host_idle(host);
     if (kept)
       pool->num_reused++;
     else if (host->num_connections < pool->max_per_host)
@@ -335,26 +342,12 @@ static int request_refuse(struct evhttp_request *req) {
 
 static int place_request(struct pool_host *host, struct evhttp_request *req,
                          enum evhttp_cmd_type type, const char *target) {
-  struct pooled *kept = EV_TAILQ_FIRST(&host->places[IDLE]);
+  struct pooled *kept = host_idle(host);
   /* Nobody goes before those that wait. */
   if (host_has_waiting(host) || (!kept && host->num_connections >= host->pool->max_per_host))
     return evhttp_make_request(&host->queue->common, req, type, target);
   if (!kept) kept = pooled_make(host);
   return kept ? request_at(kept, req, type, target) : request_refuse(req);
-}
-
-/* What of a URI goes into the request line: what follows the authority, without the fragment. */
-static char *target_of(const char *uri) {
-  const char *start = strstr(uri, "://") + 3;
-  size_t len;
-  char *target;
-  start += strcspn(start, "/?#");
-  len = strcspn(start, "#");
-  target = strata_malloc(len + 1);
-  if (!target) return NULL;
-  memcpy(target, start, len);
-  target[len] = '\0';
-  return target;
 }
 
 static struct pool_host *host_of(struct evhttp_connection_pool *pool,
@@ -378,7 +371,7 @@ int evhttp_connection_pool_make_request(struct evhttp_connection_pool *pool,
   if (!pool->dead && type != EVHTTP_REQ_CONNECT)
     parsed = evhttp_uri_parse_with_flags(uri, EVHTTP_URI_HOST_STRIP_BRACKETS);
   if (parsed) host = host_of(pool, parsed);
-  target = host ? target_of(uri) : NULL;
+  target = host ? strata_http_client_target_of(uri) : NULL;
   pool->depth++;
   result = target ? place_request(host, req, type, target) : request_refuse(req);
   /* One that was only just made is of no use then. */

@@ -96,7 +96,61 @@ TEST_F(PoolTest, OwnedRequestIsMadeAgain) {
   evhttp_request_free(one.req);
 }
 
+TEST_F(PoolTest, HasNoConnectionWhileItWaits) {
+  evhttp_connection_pool_set_max_per_host(pool_, 1);
+  server_.replies = {kHi, kHi};
+  MakeMany(2);
+  EXPECT_NE(evhttp_request_get_connection(At(0).req), nullptr);
+  EXPECT_EQ(evhttp_request_get_connection(At(1).req), nullptr);
+  ASSERT_TRUE(FinishAll());
+}
+
+TEST_F(PoolTest, CancelledByTheCallbackForItsConnection) {
+  evhttp_connection_pool_set_max_per_host(pool_, 1);
+  MakeMany(2);
+  ASSERT_NE(server_.WaitFor(0, "/0"), nullptr);
+  evhttp_connection_pool_set_newcb(
+      pool_,
+      [](evhttp_connection *, void *req) {
+        evhttp_cancel_request(static_cast<evhttp_request *>(req));
+      },
+      At(1).req);
+  server_.peers[0]->Close();
+  ASSERT_TRUE(Finish(&At(0)));
+  EXPECT_TRUE(BecomesEmpty());
+  evhttp_connection_pool_set_newcb(pool_, nullptr, nullptr);
+  server_.replies = {kHi};
+  MakeMany(1);
+  ASSERT_TRUE(Finish(&At(2)));
+}
+
 // ---- Connections ----
+
+TEST_F(PoolTest, RequestFromTheCloseCallbackOfOneThatIsFreed) {
+  struct Last {
+    std::function<void()> on_close;
+    evhttp_connection *evcon = nullptr;
+  } last;
+  evhttp_connection_pool_set_newcb(
+      pool_,
+      [](evhttp_connection *evcon, void *arg) {
+        static_cast<Last *>(arg)->evcon = evcon;
+        evhttp_connection_set_closecb(
+            evcon, [](evhttp_connection *, void *arg) { static_cast<Last *>(arg)->on_close(); },
+            arg);
+      },
+      &last);
+  server_.replies = {kHi, kHi};
+  MakeMany(1);
+  ASSERT_TRUE(FinishAll());
+  last.on_close = [&] {
+    if (many_.size() == 1) MakeMany(1);
+  };
+  evhttp_connection_free(last.evcon);
+  ASSERT_TRUE(FinishAll());
+  EXPECT_EQ(server_.peers.size(), 2u);
+  Free();
+}
 
 TEST_F(PoolTest, ConnectionThatTheUserFrees) {
   evhttp_connection_pool_set_max_per_host(pool_, 1);

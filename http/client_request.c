@@ -17,6 +17,19 @@ static char *copy_target(const char *uri) {
   return target;
 }
 
+char *strata_http_client_target_of(const char *uri) {
+  const char *start = strstr(uri, "://") + 3;
+  size_t len;
+  char *target;
+  start += strcspn(start, "/?#");
+  len = strcspn(start, "#");
+  target = strata_malloc(len + 1);
+  if (!target) return NULL;
+  memcpy(target, start, len);
+  target[len] = '\0';
+  return target;
+}
+
 static int prepare(struct strata_http_client_connection *con, struct strata_http_request *request,
                    enum evhttp_cmd_type type, const char *uri) {
   char *target = copy_target(uri);
@@ -74,11 +87,12 @@ int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *
 void strata_http_client_take_waiting(struct strata_http_client_connection *con,
                                      struct strata_http_client_connection *parked) {
   struct evhttp_request *req = EV_TAILQ_FIRST(&parked->requests);
+  /* Without a request, too: the keeper hears then that it is free. */
+  strata_http_connection_resume(&con->common);
   if (!req) return;
   EV_TAILQ_REMOVE(&parked->requests, req, next);
   req->evcon = &con->common;
   EV_TAILQ_PUSH_BACK(&con->requests, req, next);
-  strata_http_connection_resume(&con->common);
 }
 
 /* Has the current request end, and the connection with the peer, which may be
@@ -110,6 +124,15 @@ void evhttp_cancel_request(struct evhttp_request *req) {
   if (evcon) evcon->kind->forget(evcon, request);
   strata_http_request_release(request, NULL);
   if (was_sent && said.error_cb) said.error_cb(EVREQ_HTTP_REQUEST_CANCEL, said.cb_arg);
+}
+
+void strata_http_client_let_go(struct strata_http_request *request) {
+  if (request->pub.evcon) {
+    strata_http_request_leave(request, NULL);
+    return;
+  }
+  request->pub.flags &= ~EVHTTP_REQ_DEFER_FREE;
+  strata_http_request_release(request, NULL);
 }
 
 int strata_http_client_may_resend(const struct strata_http_request *request) {

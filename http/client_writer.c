@@ -28,6 +28,17 @@ static const char *own_field(const struct strata_http_request *request, const ch
   return evhttp_find_header(&request->output_headers, name);
 }
 
+/* The field may be there several times. */
+int strata_http_client_asks_for(const struct strata_http_request *request, const char *option) {
+  const struct evkeyval *field;
+  EV_TAILQ_FOREACH(field, &request->output_headers, next) {
+    if (strata_http_equal_nocase(field->key, strlen(field->key), "connection") &&
+        strata_http_value_lists(field->value, option))
+      return 1;
+  }
+  return 0;
+}
+
 /* ---- What may be sent ---- */
 
 static int field_is_valid(const struct evkeyval *field) {
@@ -227,9 +238,8 @@ static int write_body(struct strata_http_client_connection *con) {
 int strata_http_client_write(struct strata_http_client_connection *con) {
   struct strata_http_request *request = con->request;
   struct evbuffer *output = strata_http_connection_output(&con->common);
-  const char *connection = own_field(request, "Connection");
-  con->persists = !(connection && strata_http_value_lists(connection, "close"));
-  request->wants_upgrade = connection && strata_http_value_lists(connection, "upgrade");
+  con->persists = !strata_http_client_asks_for(request, "close");
+  request->wants_upgrade = strata_http_client_asks_for(request, "upgrade") & 1;
   if (strata_http_client_write_head(con, request, output) < 0) return -1;
   if (!expects_continue(request)) return write_body(con);
   con->upload = STRATA_HTTP_UPLOAD_HELD;

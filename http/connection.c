@@ -92,8 +92,10 @@ static void timer_fired(struct evhttp_connection *evcon) {
 /* ---- What happens to it ---- */
 
 static void on_progress(struct bufferevent *bufev, void *arg) {
+  struct evhttp_connection *evcon = arg;
   (void)bufev;
-  strata_http_connection_drive(arg);
+  evcon->progressed = 1;
+  strata_http_connection_drive(evcon);
 }
 
 static void on_event(struct bufferevent *bufev, short what, void *arg) {

@@ -68,6 +68,7 @@ struct evhttp_connection {
   unsigned reading : 1;     /* EV_READ is enabled. */
   unsigned resuming : 1;    /* `resume` is active. */
   unsigned again : 1;       /* Something happened below drive(): look again. */
+  unsigned progressed : 1;  /* Bytes have come or left; reset by who looks at it. */
   unsigned linger_flag : 1; /* EVHTTP_CON_LINGERING_CLOSE */
   unsigned reuse_addr_flag : 1; /* EVHTTP_CON_REUSE_CONNECTED_ADDR */
 

@@ -5,6 +5,7 @@
 #include <event2/buffer.h>
 
 #include "buffer/evbuffer_internal.h"
+#include "http/client_connection.h"
 #include "http/connection.h"
 #include "http/headers.h"
 #include "http/server.h"
@@ -293,7 +294,12 @@ int evhttp_request_is_owned(struct evhttp_request *req) {
 }
 
 struct evhttp_connection *evhttp_request_get_connection(struct evhttp_request *req) {
-  return req->evcon;
+  struct evhttp_connection *evcon = req->evcon;
+  /* Where the requests of a pool wait is nobody's to use, or to free. */
+  if (evcon && strata_http_connection_is_client(evcon) &&
+      strata_http_client_connection_of(evcon)->parked)
+    return NULL;
+  return evcon;
 }
 
 const char *evhttp_request_get_uri(const struct evhttp_request *req) {

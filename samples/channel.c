@@ -15,7 +15,8 @@ static bool is_pipe_or_socket(int fd) {
 int channel_open(struct channel *channel, int fd, enum channel_direction direction) {
   channel->fd = fd;
   channel->direction = direction;
-  channel->ready_fd = channel->old_flags = -1;
+  channel->ready_fd = -1;
+  channel->changed_flags = false;
   bool can_be_waited_for = is_pipe_or_socket(fd) || (direction == CHANNEL_READS && isatty(fd));
   if (!can_be_waited_for) return 0;
   channel->ready_fd = fd;
@@ -23,6 +24,7 @@ int channel_open(struct channel *channel, int fd, enum channel_direction directi
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return -1;
   channel->old_flags = flags;
+  channel->changed_flags = true;
   return 0;
 }
 
@@ -35,7 +37,7 @@ int channel_write(struct channel *channel, struct evbuffer *bytes) {
 }
 
 void channel_close(struct channel *channel) {
-  if (channel->ready_fd >= 0 && channel->old_flags >= 0)
-    (void)fcntl(channel->fd, F_SETFL, channel->old_flags);
-  channel->ready_fd = channel->old_flags = -1;
+  if (channel->changed_flags) (void)fcntl(channel->fd, F_SETFL, channel->old_flags);
+  channel->changed_flags = false;
+  channel->ready_fd = -1;
 }

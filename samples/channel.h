@@ -20,8 +20,9 @@ struct channel {
   evutil_socket_t ready_fd; /* -1: reads and writes are simply done */
   int fd;
   enum channel_direction direction;
-  int old_flags; /* POSIX: of the descriptor, given back at the end; -1: untouched */
-  void *thread;  /* Windows: the one at the other end */
+  bool changed_flags; /* POSIX: `old_flags` are given back at the end */
+  int old_flags;
+  void *thread; /* Windows: the one at the other end */
 };
 
 /* Opens one on a zeroed channel; `fd` stays the caller's. A pipe or socket that is written to is

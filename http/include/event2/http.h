@@ -313,10 +313,10 @@ void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second);
 
-/** Sets the least rate at which a client takes replies, in bytes a second, over each write timeout's
- * length of time: a client that takes fewer, though it has replies to take all the time, is cut off,
- * after twice that length at most. 0: none; then only a client that takes nothing at all for a
- * write timeout is. Default: 512. */
+/** Sets the least rate at which a client takes replies, in bytes a second, over each write
+ * timeout's length of time: a client that takes fewer, though it has replies to take all the time,
+ * is cut off, after twice that length at most. 0: none; then only a client that takes nothing at
+ * all for a write timeout is. Default: 512. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_min_reply_rate(struct evhttp *http, size_t bytes_per_second);
 
@@ -428,14 +428,14 @@ int evhttp_request_is_owned(struct evhttp_request *req);
 EVENT2_EXPORT_SYMBOL
 void evhttp_request_set_chunked_cb(struct evhttp_request *,
                                    void (*cb)(struct evhttp_request *, void *));
-/** Pauses the body that is being received: its consumer is behind. Until evhttp_request_resume_body()
- * the chunked callback is not called, the request's (or a client's response's) callback neither, no
- * more than about 64 KiB is read from the peer, and no timeout or rate of reading runs against it.
- * When the chunked callback calls it, bytes that it leaves in the input buffer stay there, and are
- * presented again with what follows. May be called from any callback of the request from the
- * new-request callback on, or in between; paused in the header callback, a client that expects
- * 100-continue is not asked for the body before it is resumed. Pausing what is paused, or a body
- * that has been received, does nothing. */
+/** Pauses the body that is being received: its consumer is behind. Until
+ * evhttp_request_resume_body() the chunked callback is not called, the request's (or a client's
+ * response's) callback neither, no more than about 64 KiB is read from the peer, and no timeout or
+ * rate of reading runs against it. When the chunked callback calls it, bytes that it leaves in the
+ * input buffer stay there, and are presented again with what follows. May be called from any
+ * callback of the request from the new-request callback on, or in between; paused in the header
+ * callback, a client that expects 100-continue is not asked for the body before it is resumed.
+ * Pausing what is paused, or a body that has been received, does nothing. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_request_pause_body(struct evhttp_request *req);
 /** Goes on, from the loop: no callback is called from within this function. May be called from any
@@ -457,7 +457,7 @@ EVENT2_EXPORT_SYMBOL
 void evhttp_request_set_on_complete_cb(struct evhttp_request *req,
                                        void (*cb)(struct evhttp_request *, void *), void *cb_arg);
 
-/** The connection, or NULL when it is gone. */
+/** The connection; or NULL when it is gone, or when the request is a pool's and waits for one. */
 EVENT2_EXPORT_SYMBOL
 struct evhttp_connection *evhttp_request_get_connection(struct evhttp_request *req);
 /** The request target as it was received; valid as long as the request. */
@@ -488,9 +488,9 @@ struct evkeyvalq *evhttp_request_get_trailers(struct evhttp_request *req);
 /** The fields to send; they stay the request's. */
 EVENT2_EXPORT_SYMBOL
 struct evkeyvalq *evhttp_request_get_output_headers(struct evhttp_request *req);
-/** Has a client's request sent with a body of `len` bytes that `cb` provides; -1: of unknown length,
- * sent chunked. To be called before evhttp_make_request(), once. What the output buffer holds comes
- * first and counts. */
+/** Has a client's request sent with a body of `len` bytes that `cb` provides; -1: of unknown
+ * length, sent chunked. To be called before evhttp_make_request(), once. What the output buffer
+ * holds comes first and counts. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_request_set_body_provider(struct evhttp_request *req, ev_int64_t len, evhttp_body_cb cb,
                                       void *arg);

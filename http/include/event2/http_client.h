@@ -176,7 +176,8 @@ void evhttp_connection_set_ext_method_cmp(struct evhttp_connection *evcon,
  *
  * A request is otherwise what it is with evhttp_make_request(): the same callbacks, retries and
  * ways to cancel. One that waits may be cancelled or freed, too; there is no limit to how long it
- * waits, and none to how many do.
+ * waits, and none to how many do. While it waits, evhttp_request_get_connection() gives NULL, and
+ * the member `evcon` of event2/http_struct.h is not to be used.
  *
  * The connections are the pool's. They may be set up by the callback for new ones, but one that
  * evhttp_request_get_connection() gives may not be used for requests. Freeing it is allowed, also
