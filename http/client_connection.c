@@ -9,6 +9,7 @@
 #include "util/clock.h"
 #include "util/memory.h"
 #include "util/queue.h"
+#include "util/socket.h"
 
 static int is_exchanging(const struct strata_http_client_connection *con) {
   return con->state == STRATA_HTTP_CLIENT_HEAD || con->state == STRATA_HTTP_CLIENT_BODY;
@@ -255,9 +256,9 @@ static void on_event(struct evhttp_connection *evcon, short what) {
   } else if (what & BEV_EVENT_TIMEOUT) {
     con->write_timed_out = 1;
   } else if (what & BEV_EVENT_ERROR) {
-    /* What the peer has sent before it closed may still be read: it can be why.
-     */
-    if (what & BEV_EVENT_WRITING)
+    /* What the peer has sent before it closed may still be read: it can be why. For lack of memory
+     * here, it goes on waiting. */
+    if (what & BEV_EVENT_WRITING && !strata_error_exhausted(EVUTIL_SOCKET_ERROR()))
       con->write_failed = 1;
     else
       con->failed = 1;
