@@ -54,11 +54,10 @@ class WsServer : public testing::Test {
 
   // Frames that have come behind the answer.
   std::string Frames(Client *client, size_t *from) {
-    std::string bytes = client->received().substr(*from), log;
-    size_t before = bytes.size();
+    std::string log;
     Received frame;
-    while (TakeFrame(&bytes, &frame)) log += (log.empty() ? "" : " ") + Describe(frame);
-    *from += before - bytes.size();
+    while (TakeFrame(client->received(), from, &frame))
+      log += (log.empty() ? "" : " ") + Describe(frame);
     return log;
   }
   bool WaitFrames(Client *client, const std::string &expected) {

@@ -79,13 +79,14 @@ struct Received {
   std::string payload;
 };
 
-// Takes one frame off `bytes`.
-inline bool TakeFrame(std::string *bytes, Received *out) {
-  auto at = [bytes](size_t i) { return static_cast<unsigned char>((*bytes)[i]); };
-  if (bytes->size() < 2) return false;
+// Takes the frame that begins at `*start`, and moves that behind it.
+inline bool TakeFrame(const std::string &bytes, size_t *start, Received *out) {
+  auto at = [&](size_t i) { return static_cast<unsigned char>(bytes[*start + i]); };
+  size_t available = bytes.size() - *start;
+  if (available < 2) return false;
   size_t len = at(1) & 127, head_len = 2;
   size_t length_len = len == 126 ? 2 : len == 127 ? 8 : 0;
-  if (bytes->size() < head_len + length_len) return false;
+  if (available < head_len + length_len) return false;
   if (length_len) len = 0;
   for (size_t i = 0; i < length_len; ++i) len = len << 8 | at(head_len + i);
   head_len += length_len;
@@ -93,15 +94,15 @@ inline bool TakeFrame(std::string *bytes, Received *out) {
   out->masked = (at(1) & 128) != 0;
   std::string mask(4, '\0');
   if (out->masked) {
-    if (bytes->size() < head_len + 4) return false;
-    mask = bytes->substr(head_len, 4);
+    if (available < head_len + 4) return false;
+    mask = bytes.substr(*start + head_len, 4);
     head_len += 4;
   }
-  if (bytes->size() < head_len + len) return false;
-  out->payload = bytes->substr(head_len, len);
+  if (available < head_len + len) return false;
+  out->payload = bytes.substr(*start + head_len, len);
   for (size_t i = 0; i < len; ++i)
     out->payload[i] = static_cast<char>(out->payload[i] ^ mask[i % 4]);
-  bytes->erase(0, head_len + len);
+  *start += head_len + len;
   return true;
 }
 
@@ -155,10 +156,12 @@ class Peer {
   // The frames that have come so far, described; " end" when the stream has ended.
   std::string Log() {
     Received frame;
-    while (TakeFrame(&in_, &frame)) {
+    size_t taken = 0;
+    while (TakeFrame(in_, &taken, &frame)) {
       frames_.push_back(frame);
       log_ += (log_.empty() ? "" : " ") + Describe(frame);
     }
+    in_.erase(0, taken);
     if (!closed_) return log_;
     return log_ + (in_.empty() ? "" : " rest") + (log_.empty() ? "end" : " end");
   }

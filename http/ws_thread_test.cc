@@ -82,18 +82,35 @@ TEST(WsThreads, ClosedByAnother) {
 TEST(WsThreads, SendingWhileItCloses) {
   Fixture fixture;
   std::atomic<bool> stop{false};
+  std::atomic<size_t> num_received{0};
+  // No more than this is under way: a sender that never waits may keep the lock from the loop.
+  const size_t kNumAhead = 1000;
   std::thread other([&] {
-    while (!stop) evws_send_text(fixture.evws, "text");
+    for (size_t num_sent = 0; !stop;) {
+      if (num_sent > num_received + kNumAhead) {
+        std::this_thread::yield();
+      } else {
+        evws_send_text(fixture.evws, "text");
+        num_sent++;
+      }
+    }
   });
-  EXPECT_TRUE(fixture.loop.RunUntil([&] {
+  auto receive = [&] {
     fixture.peer->Log();
-    return fixture.peer->frames().size() > 10;
+    num_received = fixture.peer->frames().size();
+  };
+  EXPECT_TRUE(fixture.loop.RunUntil([&] {
+    receive();
+    return num_received > 10;
   }));
   fixture.peer->Send(Close(1000));
-  EXPECT_TRUE(fixture.peer->WaitClosed());
+  EXPECT_TRUE(fixture.loop.RunUntil([&] {
+    receive();
+    return fixture.peer->closed();
+  }));
   stop = true;
   other.join();
-  fixture.peer->Log();
+  receive();
   EXPECT_EQ(Describe(fixture.peer->frames().back()), "close(1000)");
   fixture.peer->Hangup();
   EXPECT_TRUE(fixture.loop.RunUntil([&] { return fixture.closed; }));
