@@ -149,6 +149,10 @@ static void on_gone(void *arg) {
 
 static const struct strata_http_client_keeper keeper = {make_bufferevent, on_free, on_gone};
 
+static ev_uint16_t default_port(int is_tls) {
+  return is_tls ? 443 : 80;
+}
+
 static struct strata_http_client_connection *connection_make(const struct pool_host *host,
                                                              const char *address,
                                                              ev_uint16_t port) {
@@ -156,7 +160,7 @@ static struct strata_http_client_connection *connection_make(const struct pool_h
       evhttp_connection_base_new(host->pool->base, host->pool->dnsbase, address, port);
   struct strata_http_client_connection *con =
       evcon ? strata_http_client_connection_of(evcon) : NULL;
-  if (con) con->default_port = host->is_tls ? 443 : 80;
+  if (con) con->default_port = default_port(host->is_tls);
   return con;
 }
 
@@ -357,7 +361,7 @@ static struct pool_host *host_of(struct evhttp_connection_pool *pool,
   if (!scheme || !address || !*address || evhttp_uri_get_userinfo(parsed)) return NULL;
   is_tls = evutil_ascii_strcasecmp(scheme, "https") == 0;
   if (is_tls ? !pool->bevcb : evutil_ascii_strcasecmp(scheme, "http") != 0) return NULL;
-  if (port < 0) port = is_tls ? 443 : 80;
+  if (port < 0) port = default_port(is_tls);
   return port > 0 && port <= 0xffff ? host_get(pool, is_tls, address, (ev_uint16_t)port) : NULL;
 }
 

@@ -1,7 +1,6 @@
 #include "http/date.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <event2/util.h>
 
@@ -12,14 +11,8 @@ enum { NAME_LEN = sizeof("Date: ") - 1 };
 
 static void format(struct strata_http_date *date, struct event_base *base, int64_t now_ns) {
   struct timeval now;
-  struct tm fields;
   event_base_gettimeofday_cached(base, &now);
-  time_t second = now.tv_sec;
-#ifdef _WIN32
-  gmtime_s(&fields, &second);
-#else
-  gmtime_r(&second, &fields);
-#endif
+  struct tm fields = strata_utc(now.tv_sec);
   date->end_ns = strata_ns_add(now_ns, STRATA_NS_PER_SECOND - (int64_t)now.tv_usec * 1000);
   memcpy(date->line, "Date: ", NAME_LEN);
   evutil_date_rfc1123(date->line + NAME_LEN, sizeof(date->line) - NAME_LEN, &fields);

@@ -2,6 +2,7 @@
 #define STRATA_UTIL_CLOCK_H_
 
 #include <stdint.h>
+#include <time.h>
 
 #include <event2/util.h>
 
@@ -35,6 +36,17 @@ static inline struct timeval strata_ns_to_timeval(int64_t ns) {
   tv.tv_sec = seconds;
   tv.tv_usec = (long)(ns % STRATA_NS_PER_SECOND / STRATA_NS_PER_US);
   return tv;
+}
+
+/* gmtime(3), safe in threads. */
+static inline struct tm strata_utc(time_t seconds) {
+  struct tm tm;
+#if defined(_WIN32)
+  gmtime_s(&tm, &seconds);
+#else
+  gmtime_r(&seconds, &tm);
+#endif
+  return tm;
 }
 
 static inline int64_t strata_ns_add(int64_t a, int64_t b) {

@@ -1,5 +1,7 @@
 #include <event2/util.h>
 
+#include "util/clock.h"
+
 /* strftime(3) would follow the locale. */
 static const char day_names[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
@@ -13,12 +15,7 @@ static const char *name_at(const char (*names)[4], int num_names, int index) {
 int evutil_date_rfc1123(char *date, const size_t datelen, const struct tm *tm) {
   struct tm now;
   if (!tm) {
-    time_t seconds = time(NULL);
-#if defined(_WIN32)
-    gmtime_s(&now, &seconds);
-#else
-    gmtime_r(&seconds, &now);
-#endif
+    now = strata_utc(time(NULL));
     tm = &now;
   }
   return evutil_snprintf(date, datelen, "%s, %02d %s %4d %02d:%02d:%02d GMT",

@@ -148,6 +148,12 @@ wait_for_lines() {
 # earlier check's may still come.
 num_connections() { grep -E "$1" "$log" | awk '{ print $1 }' | sort -u | wc -l; }
 
+# expect_connections NUMBER REQUESTS PATTERN: so many requests came, over so many connections.
+expect_connections() {
+  wait_for_lines "$2" "$3"
+  [[ $(num_connections "$3") == "$1" ]] || fail "$2 requests over $(num_connections "$3") connections, not $1"
+}
+
 # ---- Checks ----
 
 # expect RESULT ARGUMENT...: runs fetch, whose output goes to $work/out and $work/err.
@@ -190,8 +196,7 @@ test_keep_alive() {
   mapfile -t urls < <(times 500 "$url/small.txt?kept")
   expect 0 -q "${urls[@]}"
   [[ $(grep -c '^hello$' "$work/out") == 500 ]] || fail "500 answers"
-  wait_for_lines 500 kept
-  [[ $(num_connections kept) == 1 ]] || fail "500 requests over $(num_connections kept) connections"
+  expect_connections 1 500 kept
 }
 
 # The server says "Connection: close" in the last reply that it gives over a connection; or in each.
@@ -201,12 +206,10 @@ test_limited_keep_alive() {
   mapfile -t urls < <(times 20 "$url/few/small.txt")
   expect 0 -q "${urls[@]}"
   [[ $(grep -c '^hello$' "$work/out") == 20 ]] || fail "20 answers, three a connection"
-  wait_for_lines 20 few
-  [[ $(num_connections few) == 7 ]] || fail "20 requests over $(num_connections few) connections, not 7"
+  expect_connections 7 20 few
   : >"$log"
   expect 0 -q "$url/once/small.txt" "$url/once/numbers.txt" "$url/once/small.txt"
-  wait_for_lines 3 once
-  [[ $(num_connections once) == 3 ]] || fail "3 requests over $(num_connections once) connections, not 3"
+  expect_connections 3 3 once
 }
 
 test_chunked() {
@@ -289,8 +292,7 @@ test_parallel() {
   mkdir "$work/parts"
   (cd "$work/parts" && expect 0 -O -v -k 4 "${urls[@]}")
   for n in $(seq 8); do expect_same "$work/parts/part$n.bin" "$root/part$n.bin"; done
-  wait_for_lines 8 part
-  [[ $(num_connections part) == 4 ]] || fail "8 files over $(num_connections part) connections, not 4"
+  expect_connections 4 8 part
   expect 2 -q -k 4 "${urls[@]}"
 }
 
@@ -309,8 +311,7 @@ test_uploads() {
   : >"$log"
   expect 0 -q -T "$root/numbers.txt" "$url/uploads/1" "$url/uploads/2" "$url/uploads/3"
   expect_same "$root/uploads/3" "$root/numbers.txt"
-  wait_for_lines 3 "/uploads/[123] "
-  [[ $(num_connections '/uploads/[123] ') == 1 ]] || fail "three uploads over several connections"
+  expect_connections 1 3 "/uploads/[123] "
   # Refused before the body is read: with 100-continue it is not even sent.
   expect 4 -T "$root/medium.bin" -H 'Expect: 100-continue' "$url/too_large/file"
   expect_said err ': 413 '
