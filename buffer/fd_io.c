@@ -74,8 +74,8 @@ ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int 
   return writev(fd, vec, num_vecs);
 }
 
-ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
 #if STRATA_HAVE_SENDFILE
+ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
   struct strata_sigpipe held;
   off_t at = position;
   ev_ssize_t sent;
@@ -86,15 +86,8 @@ ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position
    * their number. */
   strata_sigpipe_release(&held, sent < (ev_ssize_t)len ? EPIPE : 0);
   return sent;
-#else
-  (void)fd;
-  (void)file_fd;
-  (void)position;
-  (void)len;
-  errno = ENOSYS;
-  return -1;
-#endif
 }
+#endif
 
 ev_off_t strata_fd_file_len(int fd) {
   struct stat status;

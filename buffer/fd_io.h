@@ -21,7 +21,8 @@ ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int 
 /* What has to do with files takes a descriptor of the C runtime on Windows. */
 
 /* From a position in a file, whose own position does not move. 0 when the file ends before.
- * ENOSYS or EINVAL: this pair of descriptors cannot be served that way. Never raises SIGPIPE. */
+ * ENOSYS or EINVAL: this pair of descriptors cannot be served that way. Never raises SIGPIPE.
+ * Not there without STRATA_HAVE_SENDFILE. */
 ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len);
 
 /* The length of the file, or -1. */

@@ -37,15 +37,6 @@ ev_ssize_t strata_fd_writev(evutil_socket_t fd, struct evbuffer_iovec *vec, int 
   return (ev_ssize_t)len;
 }
 
-ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
-  (void)fd;
-  (void)file_fd;
-  (void)position;
-  (void)len;
-  errno = ENOSYS;
-  return -1;
-}
-
 /* The file of a descriptor of the C runtime. -1 is not given to the runtime, which may end the
  * program for it ("Parameter Validation" in its reference). */
 static HANDLE file_of(int fd) {

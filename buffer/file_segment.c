@@ -180,16 +180,16 @@ static int resolve_part(const struct evbuffer_file_segment *segment, ev_off_t of
   return (ev_uint64_t)*length <= segment->len - (ev_uint64_t)offset;
 }
 
-static int can_sendfile(const struct evbuffer *buf, const struct evbuffer_file_segment *segment) {
-  return STRATA_HAVE_SENDFILE && (buf->flags & EVBUFFER_FLAG_DRAINS_TO_FD) &&
-         !(segment->flags & EVBUF_FS_DISABLE_SENDFILE);
+static int can_stay_in_file(const struct evbuffer *buf,
+                            const struct evbuffer_file_segment *segment) {
+  return (buf->flags & EVBUFFER_FLAG_DRAINS_TO_FD) && !(segment->flags & EVBUF_FS_DISABLE_SENDFILE);
 }
 
 static int add_part(struct evbuffer *buf, struct evbuffer_file_segment *segment, size_t offset,
                     size_t len) {
   struct evbuffer_chain *chain;
   uint32_t flags = CHAIN_SENDFILE;
-  if (!can_sendfile(buf, segment)) {
+  if (!can_stay_in_file(buf, segment)) {
     if (load(segment) < 0) return -1;
     flags = 0;
   }

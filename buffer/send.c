@@ -4,10 +4,14 @@
 #include "buffer/fd_io.h"
 #include "buffer/file_segment.h"
 #include "buffer/pointer.h"
+#include "util/platform.h"
 #include "util/socket.h"
 
 /* What evbuffer_write_atmost() can return, and what one sendfile(2) sends. */
 #define MAX_SEND_LEN ((size_t)0x7ffff000)
+
+/* What is read of a file at once where sendfile(2) does not serve: it lies on the stack. */
+#define FILE_PIECE_LEN 32768
 
 /* The run of chains in memory at the front. */
 struct run {
@@ -36,47 +40,56 @@ static void gather_run(const struct evbuffer *buf, size_t max_len, struct run *r
   }
 }
 
-/* Sends from the file at the front; bytes, or -1. Loads the chain instead, with *out_loaded set,
- * where sendfile(2) cannot serve it. */
-static ev_ssize_t send_file(struct evbuffer_chain *chain, evutil_socket_t fd, size_t max_len,
-                            int *out_loaded) {
-  ev_ssize_t len;
+/* What sendfile(2) does, with a copy of each piece; bytes, or -1 when it is none. */
+static ev_ssize_t send_pieces(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
+  unsigned char piece[FILE_PIECE_LEN];
+  size_t sent_len = 0;
+  while (sent_len < len) {
+    struct evbuffer_iovec vec;
+    ev_ssize_t now;
+    vec.iov_base = piece;
+    vec.iov_len = len - sent_len < sizeof(piece) ? len - sent_len : sizeof(piece);
+    if (strata_fd_read_at(file_fd, position + (ev_off_t)sent_len, piece, vec.iov_len) < 0) {
+      EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(errno));
+      break;
+    }
+    now = strata_fd_writev(fd, &vec, 1, sent_len + vec.iov_len < len);
+    if (now < 0) break;
+    sent_len += (size_t)now;
+    if ((size_t)now < vec.iov_len) break;
+  }
+  /* An error comes back with the next call, if it stays. */
+  return sent_len > 0 ? (ev_ssize_t)sent_len : -1;
+}
+
+/* Sends from the file at the front; bytes, or -1. A file that has become shorter is an error (EIO):
+ * what was promised will never come. */
+static ev_ssize_t send_file(struct evbuffer_chain *chain, evutil_socket_t fd, size_t max_len) {
+  int file_fd = strata_file_chain_fd(chain);
+  ev_off_t position = strata_file_chain_position(chain);
   if (max_len > chain->len) max_len = chain->len;
-  len = strata_fd_sendfile(fd, strata_file_chain_fd(chain), strata_file_chain_position(chain),
-                           max_len);
+#if STRATA_HAVE_SENDFILE
+  ev_ssize_t len = strata_fd_sendfile(fd, file_fd, position, max_len);
   if (len == 0) {
-    /* The file has become shorter: what was promised will never come. */
-    EVUTIL_SET_SOCKET_ERROR(strata_error_from_errno(EIO));
+    errno = EIO;
     return -1;
   }
-  if (len < 0 && (errno == EINVAL || errno == ENOSYS)) {
-    if (strata_file_chain_load(chain) < 0) return -1;
-    *out_loaded = 1;
-  }
-  return len;
+  if (len > 0 || (errno != EINVAL && errno != ENOSYS)) return len;
+#endif
+  return send_pieces(fd, file_fd, position, max_len);
 }
 
 /* What one call sends, without draining; -1 with the socket's error when it is nothing. */
 static ev_ssize_t send_front(struct evbuffer *buf, evutil_socket_t fd, size_t max_len) {
   struct run run;
   ev_ssize_t len = 0, file_len;
-  int is_loaded = 0;
   gather_run(buf, max_len, &run);
   if (run.num > 0) {
     len = strata_fd_writev(fd, run.vecs, run.num, run.next != NULL);
     if (len < 0 || (size_t)len < run.len || !run.next) return len;
   }
-  file_len = send_file(run.next, fd, max_len - run.len, &is_loaded);
+  file_len = send_file(run.next, fd, max_len - run.len);
   if (file_len >= 0) return len + file_len;
-  if (is_loaded) {
-    /* Now a chain like any other: the bytes before it are sent already. */
-    struct evbuffer_iovec vec;
-    size_t rest = max_len - run.len;
-    vec.iov_base = strata_chain_begin(run.next);
-    vec.iov_len = run.next->len < rest ? run.next->len : rest;
-    file_len = strata_fd_writev(fd, &vec, 1, 0);
-    if (file_len >= 0) return len + file_len;
-  }
   /* The error comes back with the next call, if it stays. */
   return len > 0 ? len : -1;
 }

@@ -62,10 +62,11 @@
 /* buffer/fd_io.c: MSG_MORE. Else a head and the file after it may go in a packet each. */
 #define STRATA_HAVE_MSG_MORE STRATA_ON_LINUX
 
-/* buffer/: sendfile(2) as Linux has it. Else the file is mapped or read. */
+/* buffer/send.c: sendfile(2) as Linux has it. Else the file is read and sent piece by piece. */
 #define STRATA_HAVE_SENDFILE STRATA_ON_LINUX
 
-/* buffer/file_segment.c: files mapped into memory. Else they are read. */
+/* buffer/file_segment.c: files mapped into memory, where their bytes are looked at. Else they are
+ * read. */
 #ifndef STRATA_PORTABLE
 #define STRATA_HAVE_FILE_MAPS 1
 #else
