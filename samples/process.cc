@@ -54,6 +54,8 @@ Process::Process(const std::vector<std::string> &command, Settings settings) {
   NewPipe(output);
   NewPipe(errors);
   std::vector<char *> arguments;
+  // What runs programs of another CPU (tools/qemu/run.sh).
+  if (char *runner = getenv("STRATA_RUNNER")) arguments.push_back(runner);
   for (const std::string &argument : command)
     arguments.push_back(const_cast<char *>(argument.c_str()));
   arguments.push_back(nullptr);
@@ -64,7 +66,7 @@ Process::Process(const std::vector<std::string> &command, Settings settings) {
     dup2(errors[1], STDERR_FILENO);
     if (settings.input >= 0) dup2(settings.input, STDIN_FILENO);
     if (settings.without_openat2) ForbidOpenat2();
-    execv(arguments[0], arguments.data());
+    execvp(arguments[0], arguments.data());
     _exit(127);
   }
   close(output[1]);

@@ -7,8 +7,8 @@
 
 set -euo pipefail
 
-fetch=$1
-[[ $fetch == /* ]] || fetch=$PWD/$fetch
+# Another CPU's program is run by what STRATA_RUNNER names (tools/qemu/run.sh).
+fetch=(${STRATA_RUNNER:-} "$(realpath "$1")")
 work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/origin_test.XXXXXX")
 children=()
 
@@ -110,7 +110,7 @@ is_serving() {
   local _
   for _ in $(seq 500); do
     kill -0 "$server" 2>/dev/null || return 1
-    if [[ -s $work/nginx/pid ]] && "$fetch" -q -o "$work/probe" "$url/small.txt" 2>/dev/null; then
+    if [[ -s $work/nginx/pid ]] && "${fetch[@]}" -q -o "$work/probe" "$url/small.txt" 2>/dev/null; then
       return 0
     fi
     sleep 0.02
@@ -160,7 +160,7 @@ expect_connections() {
 expect() {
   local wanted=$1 result=0
   shift
-  timeout 120 "$fetch" "$@" >"$work/out" 2>"$work/err" || result=$?
+  timeout 120 "${fetch[@]}" "$@" >"$work/out" 2>"$work/err" || result=$?
   [[ $result == "$wanted" ]] ||
     fail "fetch $*: result $result, not $wanted: $(head -c 2000 "$work/err")"
 }
@@ -279,7 +279,7 @@ test_large() {
 
 # A pipe takes less than the server sends: the reading waits for it.
 test_slow_reader() {
-  timeout 120 "$fetch" -q "$url/large.bin" | {
+  timeout 120 "${fetch[@]}" -q "$url/large.bin" | {
     sleep 0.5
     cmp -s - "$root/large.bin"
   } || fail "64 MiB through a pipe"
@@ -304,7 +304,7 @@ test_uploads() {
   expect_said out '^HTTP/1.1 201 Created'
   ! grep -q '100 Continue' "$work/out" || fail "an interim reply is not the reply"
   # Of unknown length, so chunked.
-  tail -c +1 "$root/medium.bin" | timeout 120 "$fetch" -q -T - "$url/uploads/pipe.bin" ||
+  tail -c +1 "$root/medium.bin" | timeout 120 "${fetch[@]}" -q -T - "$url/uploads/pipe.bin" ||
     fail "an upload from a pipe"
   expect_same "$root/uploads/pipe.bin" "$root/medium.bin"
   # Several, over one connection.
@@ -329,9 +329,9 @@ test_reload() {
     urls+=("$url/slower/numbers.txt")
   done
   : >"$log"
-  timeout 120 "$fetch" -q "${urls[@]}" >"$work/reload.out" 2>"$work/reload.err" &
+  timeout 120 "${fetch[@]}" -q "${urls[@]}" >"$work/reload.out" 2>"$work/reload.err" &
   client=$!
-  timeout 120 "$fetch" -q -o "$work/slow.bin" "$url/slow/medium.bin" &
+  timeout 120 "${fetch[@]}" -q -o "$work/slow.bin" "$url/slow/medium.bin" &
   slow=$!
   children+=("$client" "$slow")
   for n in 1 2 3; do
@@ -349,7 +349,7 @@ test_reload() {
 # Killed in the middle of a body.
 test_killed() {
   local client result=0
-  timeout 120 "$fetch" -q -o "$work/cut.bin" "$url/slow/large.bin" 2>"$work/err" &
+  timeout 120 "${fetch[@]}" -q -o "$work/cut.bin" "$url/slow/large.bin" 2>"$work/err" &
   client=$!
   children+=("$client")
   for _ in $(seq 500); do

@@ -7,7 +7,8 @@
 
 set -euo pipefail
 
-httpd=$1
+# Another CPU's program is run by what STRATA_RUNNER names (tools/qemu/run.sh).
+httpd=(${STRATA_RUNNER:-} "$1")
 work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/clients_test.XXXXXX")
 servers=()
 
@@ -37,7 +38,7 @@ head -c 8388608 /dev/urandom >"$work/root/big.bin"
 echo hello >"$work/root/small.txt"
 seq 1 50000 >"$work/root/numbers.txt"
 
-"$httpd" --root "$work/root" --port 0 --quiet --threads 2 --status /status >"$work/httpd.out" \
+"${httpd[@]}" --root "$work/root" --port 0 --quiet --threads 2 --status /status >"$work/httpd.out" \
   2>"$work/httpd.err" &
 server=$!
 servers+=("$server")

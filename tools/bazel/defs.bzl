@@ -146,11 +146,16 @@ def strata_api_test(
     )
 
 # Runs another test's program.
-_RUN_TEST = select({
-    "//tools/platforms:windows": ["//tools/wine:run.sh"],
-    "//tools/platforms:zig_on_linux": ["//tools/qemu:run.sh"],
-    "//conditions:default": ["//tools/bazel:run_test.sh"],
-})
+_RUNNERS = {
+    "//tools/platforms:windows": "//tools/wine:run.sh",
+    "//tools/platforms:zig_on_linux": "//tools/qemu:run.sh",
+    "//conditions:default": "//tools/bazel:run_test.sh",
+}
+_RUN_TEST = select({platform: [runner] for platform, runner in _RUNNERS.items()})
+_RUN_TEST_PATH = select({platform: ["$(rootpath %s)" % runner] for platform, runner in _RUNNERS.items()})
+
+# What a backend needs of the machine: a program that fails where it is missing.
+_NEEDED = {"io_uring": "//util/testing:has_io_uring"}
 
 # Readiness backends in the order of backends/registry.c. A test runs by itself on its platform's
 # best one, and as NAME_poll and so on, where strata_backend_tests says so, on the others.
@@ -198,6 +203,12 @@ _BACKENDS = dict({
     for backend, platforms in _OTHER_READINESS.items()
 })
 
+# The tag by which .ci/run chooses.
+def _kind(backend):
+    if backend in _OTHER_READINESS:
+        return "other_readiness"
+    return backend if backend == "changelist" else "completion"
+
 def _env(backend):
     return _BACKENDS[backend].env if backend else {}
 
@@ -215,19 +226,20 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
       **kwargs: whatever else sh_test takes (timeout, ...), for all.
     """
     for backend in backends:
+        program = ["$(rootpath :%s)" % name]
+        needed = _NEEDED.get(backend)
         native.sh_test(
             name = name + "_" + backend,
             size = size,
-            srcs = _RUN_TEST,
-            args = ["$(rootpath :%s)" % name],
-            data = [":" + name],
+            srcs = ["//tools/bazel:run_where.sh"] if needed else _RUN_TEST,
+            args = ["$(rootpath %s)" % needed] + _RUN_TEST_PATH + program if needed else program,
+            data = [":" + name] + ([needed] + _RUN_TEST if needed else []),
             env = _env(backend),
-            tags = tags + ["other_backend"] +
-                   ([] if backend.startswith("completion") else ["other_readiness"]) +
+            tags = tags + ["other_backend", _kind(backend)] +
                    # In a sandbox root has no CAP_IPC_LOCK. The memory of a ring counts then against
                    # RLIMIT_MEMLOCK, and is given back some time after the ring is closed: too late
                    # for hundreds of bases in a row (io_uring_setup(2)).
-                   (["no-sandbox"] if backend == "io_uring" else []),
+                   (["no-sandbox"] if backend in ["io_uring", "completion"] else []),
             target_compatible_with = _BACKENDS[backend].compatible_with,
             **kwargs
         )
