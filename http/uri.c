@@ -212,13 +212,18 @@ static int take_part(struct evhttp_uri *uri, struct text *rest, enum part part, 
   return replace(slot, text);
 }
 
+/* Whether the first segment has a colon. */
+static int starts_like_scheme(const char *path) {
+  return path[strcspn(path, ":/")] == ':';
+}
+
 /* RFC 3986 3.3: after an authority a path is empty or starts with a slash; without one it does
  * not start with two, and without a scheme its first segment has no colon. */
 static int path_fits(const struct evhttp_uri *uri) {
   const char *path = uri->path;
   if (uri->host) return *path == '\0' || *path == '/';
   if (path[0] == '/' && path[1] == '/') return 0;
-  return uri->scheme || path[strcspn(path, ":/")] != ':';
+  return uri->scheme || !starts_like_scheme(path);
 }
 
 static int take_query_and_fragment(struct evhttp_uri *uri, struct text *rest) {
@@ -302,10 +307,16 @@ static void put_with(struct output *output, const char *before, const char *stri
   put(output, after);
 }
 
+/* Whether an '@' of the socket's path would be read as the end of a userinfo. */
+static int has_early_at(const char *unixsocket) {
+  return unixsocket && unixsocket[strcspn(unixsocket, "@/?#")] == '@';
+}
+
 static void put_authority(struct output *output, const struct evhttp_uri *uri) {
   char port[24];
   put(output, "//");
   put_with(output, "", uri->userinfo, "@");
+  if (!uri->userinfo && has_early_at(uri->unixsocket)) put(output, "@");
   if (uri->unixsocket) {
     put_with(output, "unix:", uri->unixsocket, ":");
     return;
@@ -316,14 +327,38 @@ static void put_authority(struct output *output, const struct evhttp_uri *uri) {
   put(output, port);
 }
 
+static int has_authority(const struct evhttp_uri *uri) {
+  return uri->host || uri->unixsocket;
+}
+
+/* Whether any text means these parts: see path_fits(), and take_unixsocket() for the host. */
+static int has_text(const struct evhttp_uri *uri) {
+  if (!has_authority(uri)) return 1;
+  if (uri->path && uri->path[0] != '\0' && uri->path[0] != '/') return 0;
+  return uri->unixsocket || uri->port < 0 || strcmp(uri->host, "unix") != 0 ||
+         !(uri->flags & EVHTTP_URI_UNIX_SOCKET);
+}
+
+/* Browsers read a backslash as a slash: a host too begins behind "/\\". */
+static int is_slash(char c) {
+  return c == '/' || c == '\\';
+}
+
+/* The dot segment (RFC 3986 4.2) without which a path that nothing precedes would be read as a
+ * host or a scheme. */
+static const char *dot_segment(const struct evhttp_uri *uri) {
+  const char *path = uri->path;
+  if (!path || has_authority(uri)) return "";
+  if (is_slash(path[0]) && is_slash(path[1])) return path[0] == '/' ? "/." : "./";
+  return !uri->scheme && starts_like_scheme(path) ? "./" : "";
+}
+
 char *evhttp_uri_join(struct evhttp_uri *uri, char *buf, size_t limit) {
   struct output output = {buf, limit - 1, 0};
-  int has_authority = uri->host || uri->unixsocket;
-  if (limit == 0) return NULL;
-  if (has_authority && uri->path && uri->path[0] != '\0' && uri->path[0] != '/') return NULL;
+  if (limit == 0 || !has_text(uri)) return NULL;
   put_with(&output, "", uri->scheme, ":");
-  if (has_authority) put_authority(&output, uri);
-  put_with(&output, "", uri->path, "");
+  if (has_authority(uri)) put_authority(&output, uri);
+  put_with(&output, dot_segment(uri), uri->path, "");
   put_with(&output, "?", uri->query, "");
   put_with(&output, "#", uri->fragment, "");
   if (output.full) return NULL;
@@ -389,7 +424,7 @@ int evhttp_uri_set_host(struct evhttp_uri *uri, const char *host) {
 }
 
 int evhttp_uri_set_port(struct evhttp_uri *uri, int port) {
-  if (port < -1) return -1;
+  if (port < -1 || port > 65535) return -1;
   uri->port = port;
   return 0;
 }
@@ -412,5 +447,6 @@ int evhttp_uri_set_fragment(struct evhttp_uri *uri, const char *fragment) {
 }
 
 int evhttp_uri_set_unixsocket(struct evhttp_uri *uri, const char *unixsocket) {
+  if (unixsocket && (*unixsocket == '\0' || strchr(unixsocket, ':'))) return -1;
   return set_string(&uri->unixsocket, unixsocket);
 }

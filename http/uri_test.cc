@@ -229,6 +229,12 @@ TEST(Uri, JoinRefusesARelativePathBehindAHost) {
   EXPECT_EQ(Join(uri), "(null)");
 }
 
+TEST(Uri, JoinLeavesOutUserinfoAndPortWithoutAHost) {
+  Uri uri = Parse("http://u@h:1/p");
+  EXPECT_EQ(0, evhttp_uri_set_host(uri.get(), nullptr));
+  EXPECT_EQ(Join(uri), "http:/p");
+}
+
 TEST(Uri, JoinNeedsRoomForTheNul) {
   Uri uri = Parse("http://h:80/p?q#f");
   char buf[18];
@@ -253,6 +259,88 @@ TEST(Uri, AddressesAndPortsAreChecked) {
 TEST(Uri, AddressesAreCheckedMoreStrictly) {
   EXPECT_FALSE(Parse("http://[::1.2.3.04]/"));
   EXPECT_FALSE(Parse("http://[v1.]/"));
+}
+
+// The parts of a URI that was put together and taken apart again.
+std::string Rejoined(const Uri &uri, unsigned flags = 0) {
+  return Parts(Parse(Join(uri), flags));
+}
+
+// RFC 3986 3.3 and 4.2: libevent 2.1.12 puts such a path first as it is, where it names a host or a
+// scheme.
+TEST(UriJoin, APathThatNothingPrecedesStaysAPath) {
+  const struct {
+    const char *scheme, *path, *joined;
+  } cases[] = {
+      {nullptr, "//evil/x", "/.//evil/x"},
+      {nullptr, "//", "/.//"},
+      {nullptr, "///a", "/.///a"},
+      {nullptr, "//a:b", "/.//a:b"},
+      {"http", "//h/x", "http:/.//h/x"},
+      {nullptr, "a:b", "./a:b"},
+      {nullptr, "javascript:alert(1)", "./javascript:alert(1)"},
+      {nullptr, ":", "./:"},
+      {nullptr, "1:/b", "./1:/b"},
+      {"http", "a:b", "http:a:b"},
+      {nullptr, "a/b:c", "a/b:c"},
+      {nullptr, "/a:b", "/a:b"},
+      {nullptr, "/a//b", "/a//b"},
+      {nullptr, "a//b", "a//b"},
+      {nullptr, "/.//a", "/.//a"},
+      {nullptr, "./a:b", "./a:b"},
+  };
+  for (const auto &c : cases) {
+    Uri uri(evhttp_uri_new());
+    EXPECT_EQ(0, evhttp_uri_set_scheme(uri.get(), c.scheme));
+    EXPECT_EQ(0, evhttp_uri_set_path(uri.get(), c.path)) << c.path;
+    EXPECT_EQ(0, evhttp_uri_set_query(uri.get(), "a:b//c"));
+    const std::string joined = std::string(c.joined) + "?a:b//c";
+    EXPECT_EQ(Join(uri), joined);
+    Uri again = Parse(joined);
+    ASSERT_TRUE(again) << joined;
+    EXPECT_EQ(evhttp_uri_get_host(again.get()), nullptr) << joined;
+    EXPECT_EQ(OrNull(evhttp_uri_get_scheme(again.get())), OrNull(c.scheme)) << joined;
+    EXPECT_EQ(Join(again), joined);
+  }
+}
+
+TEST(UriJoin, ADotSegmentNeedsRoom) {
+  Uri uri(evhttp_uri_new());
+  evhttp_uri_set_path(uri.get(), "//a");
+  char buf[6];
+  EXPECT_EQ(evhttp_uri_join(uri.get(), buf, 5), nullptr);
+  ASSERT_EQ(evhttp_uri_join(uri.get(), buf, 6), buf);
+  EXPECT_STREQ(buf, "/.//a");
+}
+
+TEST(UriJoin, BehindAHostTwoSlashesStartAPath) {
+  EXPECT_EQ(Join(Parse("http://h//a")), "http://h//a");
+  EXPECT_EQ(Join(Parse("file:////a")), "file:////a");
+}
+
+// WHATWG URL 4.4: what browsers make of a backslash.
+TEST(UriJoin, ABackslashIsNoSecondSlash) {
+  const std::string cases[][2] = {
+      {"/\\evil/x", "/./\\evil/x"}, {"\\/evil", "./\\/evil"}, {"\\\\evil", "./\\\\evil"},
+      {"/a\\\\b", "/a\\\\b"},       {"\\evil", "\\evil"},
+  };
+  for (const auto &c : cases) {
+    Uri uri(evhttp_uri_new());
+    evhttp_uri_set_flags(uri.get(), EVHTTP_URI_NONCONFORMANT);
+    EXPECT_EQ(0, evhttp_uri_set_path(uri.get(), c[0].c_str())) << c[0];
+    EXPECT_EQ(Join(uri), c[1]);
+  }
+}
+
+// RFC 3986 3.2.3 sets no limit, but no text with such a port is taken apart.
+TEST(Uri, APortHasSixteenBits) {
+  Uri uri = Parse("http://h:1/");
+  for (int port : {65536, 99999, 2147483647}) {
+    EXPECT_EQ(-1, evhttp_uri_set_port(uri.get(), port)) << port;
+  }
+  EXPECT_EQ(Join(uri), "http://h:1/");
+  EXPECT_EQ(0, evhttp_uri_set_port(uri.get(), 65535));
+  EXPECT_EQ(Rejoined(uri), "http|(null)|h|65535|/|(null)|(null)");
 }
 
 // Added by libevent 2.2.
@@ -288,6 +376,33 @@ TEST(UriUnixSocket, Setter) {
   EXPECT_EQ(Join(uri), "http://unix:/a:/p");
   EXPECT_EQ(0, evhttp_uri_set_unixsocket(uri.get(), nullptr));
   EXPECT_EQ(Join(uri), "http:/p");
+}
+
+TEST(UriUnixSocket, SetterRefusesWhatHasNoText) {
+  Uri uri(evhttp_uri_new());
+  EXPECT_EQ(-1, evhttp_uri_set_unixsocket(uri.get(), ""));
+  EXPECT_EQ(-1, evhttp_uri_set_unixsocket(uri.get(), "/a:/b"));
+  EXPECT_EQ(evhttp_uri_get_unixsocket(uri.get()), nullptr);
+}
+
+TEST(UriUnixSocket, AnAtSignDoesNotEndAUserinfo) {
+  for (const char *path : {"@name", "a@b/c", "/a@b"}) {
+    Uri uri(evhttp_uri_new());
+    EXPECT_EQ(0, evhttp_uri_set_unixsocket(uri.get(), path));
+    Uri again = Parse(Join(uri), EVHTTP_URI_UNIX_SOCKET);
+    ASSERT_TRUE(again) << path;
+    EXPECT_STREQ(evhttp_uri_get_unixsocket(again.get()), path);
+  }
+}
+
+// With the flag "//unix:1/a:b" names the socket "1/a".
+TEST(UriUnixSocket, JoinRefusesAHostThatWouldBeASocket) {
+  Uri uri = Parse("//unix:1/a:b");
+  EXPECT_EQ(Join(uri), "//unix:1/a:b");
+  evhttp_uri_set_flags(uri.get(), EVHTTP_URI_UNIX_SOCKET);
+  EXPECT_EQ(Join(uri), "(null)");
+  EXPECT_EQ(0, evhttp_uri_set_port(uri.get(), -1));
+  EXPECT_EQ(Rejoined(uri, EVHTTP_URI_UNIX_SOCKET), "(null)|(null)|unix|-1|/a:b|(null)|(null)");
 }
 
 TEST(UriStripBrackets, HostWithoutThem) {

@@ -41,7 +41,13 @@ struct evhttp_uri *evhttp_uri_parse_with_flags(const char *source_uri, unsigned 
 EVENT2_EXPORT_SYMBOL
 void evhttp_uri_free(struct evhttp_uri *uri);
 /** Puts the parts together into `buf` of `limit` bytes, NUL included. `buf`, or NULL when it is
- * too small or when the parts cannot stand together. */
+ * too small or when the parts cannot stand together: a host and a path that does not start with a
+ * slash; with EVHTTP_URI_UNIX_SOCKET the host "unix" and a port.
+ *
+ * Without a host, userinfo and port are left out, and a path that would be read as a host or a
+ * scheme gets a dot segment, which does not change its meaning (RFC 3986 4.2, 5.2.4): "//a" is
+ * written "/.//a", and "a:b" without a scheme "./a:b". A backslash at the start counts as a slash,
+ * as in browsers. A socket takes the place of host and port. */
 EVENT2_EXPORT_SYMBOL
 char *evhttp_uri_join(struct evhttp_uri *uri, char *buf, size_t limit);
 /** Sets the flags that the setters below go by. */
@@ -80,6 +86,7 @@ EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_userinfo(struct evhttp_uri *uri, const char *userinfo);
 EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_host(struct evhttp_uri *uri, const char *host);
+/** -1 to 65535. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_port(struct evhttp_uri *uri, int port);
 EVENT2_EXPORT_SYMBOL
@@ -88,6 +95,8 @@ EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_query(struct evhttp_uri *uri, const char *query);
 EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_fragment(struct evhttp_uri *uri, const char *fragment);
+/** Neither empty nor with a colon, at which its end is read. A joined URI that has one is taken
+ * apart with EVHTTP_URI_UNIX_SOCKET. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_uri_set_unixsocket(struct evhttp_uri *uri, const char *unixsocket);
 
