@@ -54,7 +54,23 @@ struct change_list {
 
 static const struct timespec at_once = {0, 0};
 
+/* capsicum(4): the number is that of a descriptor by now that may not be watched. */
+#ifdef ENOTCAPABLE
+#define NO_RIGHT ENOTCAPABLE
+#else
+#define NO_RIGHT EBADF
+#endif
+
 /* --- State --- */
+
+/* 0, or -1 with EBADF in a child, where the number may be that of another base's queue. It costs a
+ * getpid(2), beside a kevent(2) always: pthread_atfork(3), which would spare it, may be an empty
+ * stub in programs without threads. */
+static int check_owner(const struct kqueue_state *state) {
+  if (state->owner == getpid()) return 0;
+  errno = EBADF;
+  return -1;
+}
 
 static void kqueue_destroy(void *opaque) {
   struct kqueue_state *state = opaque;
@@ -98,6 +114,7 @@ static void *kqueue_init(int config_flags) {
 static int kqueue_wake(void *opaque) {
   struct kqueue_state *state = opaque;
   struct kevent change;
+  if (check_owner(state) < 0) return -1;
   EV_SET(&change, 0, EVFILT_USER, 0, NOTE_TRIGGER, 0, 0);
   return kevent(state->queue, &change, 1, NULL, 0, NULL);
 }
@@ -167,7 +184,8 @@ static int apply(struct kqueue_state *state, struct change_list *list, int *out_
 /* Closing a descriptor has made the kernel forget it; a number that was reused since then was never
  * there. */
 static bool is_fine(const struct kevent *change, int error) {
-  return !error || (change->flags & EV_DELETE && (error == ENOENT || error == EBADF));
+  bool is_gone = error == ENOENT || error == EBADF || error == NO_RIGHT;
+  return !error || (change->flags & EV_DELETE && is_gone);
 }
 
 /* Systems and devices have several ways to say that they cannot poll. */
@@ -177,8 +195,10 @@ static int errno_of(int error) {
   return is_unpollable ? EPERM : error;
 }
 
+/* Of a filter that is put in. NetBSD says EBADF. */
 static bool is_broken_pipe(const struct kevent *change, int error) {
-  return error == EPIPE && change->filter == EVFILT_WRITE && change->flags & EV_ADD;
+  if (change->filter != EVFILT_WRITE) return false;
+  return error == EPIPE || (error == EBADF && fcntl((int)change->ident, F_GETFD) >= 0);
 }
 
 /* 0 or an error. */
@@ -189,7 +209,7 @@ static int apply_checked(struct kqueue_state *state, struct change_list *list,
   if (!list->num) return 0;
   if (apply(state, list, errors) < 0) return errno;
   for (int i = 0; i < list->num; i++) {
-    if (is_broken_pipe(&list->changes[i], errors[i]))
+    if (list->changes[i].flags & EV_ADD && is_broken_pipe(&list->changes[i], errors[i]))
       *out_is_broken = true;
     else if (!is_fine(&list->changes[i], errors[i]))
       return errno_of(errors[i]);
@@ -234,6 +254,7 @@ static int kqueue_change(void *opaque, const struct event_readiness_change *chan
   struct kqueue_state *state = opaque;
   evutil_socket_t fd = change->fd;
   if (!change->new_mask && fd >= state->num_interests) return 0;
+  if (check_owner(state) < 0) return change->new_mask ? -1 : 0;
   struct interest *interest = find_or_make_interest(state, fd);
   if (!interest) return -1;
   struct change_list list;
@@ -306,7 +327,7 @@ static void report_refusal(struct kqueue_state *state, const struct kevent *repo
   bool was_added = report->filter == EVFILT_WRITE ? write_flags(interest->mask) != 0
                                                   : read_flags(interest->mask) != 0;
   int error = (int)report->data;
-  if (error == EPIPE && was_added) {
+  if (was_added && is_broken_pipe(report, error)) {
     set_broken(state, interest, true);
   } else if (error && error != ENOENT && was_added) {
     errno = errno_of(error);
@@ -319,10 +340,7 @@ static void report_refusal(struct kqueue_state *state, const struct kevent *repo
 
 static int kqueue_watch_signal(void *opaque, int signal, int is_watched) {
   struct kqueue_state *state = opaque;
-  if (state->owner != getpid()) {
-    errno = EBADF;
-    return -1;
-  }
+  if (check_owner(state) < 0) return -1;
   struct kevent change;
   EV_SET(&change, (uintptr_t)signal, EVFILT_SIGNAL, is_watched ? EV_ADD : EV_DELETE, 0, 0, 0);
   int result;
@@ -392,26 +410,46 @@ static void report_all(struct kqueue_state *state, int num_ready,
     (void)reserve_reports(state, num_ready * 2);
 }
 
+/* Not once it is closed, or the number is another file's: that one is watched then. */
+static bool is_still_broken(struct kqueue_state *state, evutil_socket_t fd,
+                            const struct interest *interest) {
+  struct change_list list = {.num = 0};
+  bool is_broken;
+  push(&list, fd, EVFILT_WRITE, write_flags(interest->mask), interest->generation);
+  (void)apply_checked(state, &list, &is_broken);
+  return is_broken;
+}
+
 /* There is no filter for them, but whoever writes shall learn of it. */
 static void report_broken(struct kqueue_state *state, struct event_readiness_sink *sink) {
   for (int fd = 0; state->num_broken && fd < state->num_interests; fd++) {
     struct interest *interest = &state->interests[fd];
     if (!interest->is_broken) continue;
-    if (interest->mask & EV_ET) set_broken(state, interest, false);
-    sink->ready(sink, fd, interest->generation, EV_WRITE | STRATA_EV_HANGUP);
+    bool is_broken = is_still_broken(state, fd, interest);
+    if (!is_broken || interest->mask & EV_ET) set_broken(state, interest, false);
+    if (is_broken) sink->ready(sink, fd, interest->generation, EV_WRITE | STRATA_EV_HANGUP);
   }
+}
+
+/* Beside an error the kernel reports nothing that is ready. */
+static int look_after_late(struct kqueue_state *state, struct event_readiness_sink *sink) {
+  int num = hand_over_late(state);
+  if (num <= 0 || !(state->reports[0].flags & EV_ERROR)) return num;
+  report_all(state, num, sink);
+  return wait_for(state, 0);
 }
 
 static int kqueue_wait(void *opaque, int64_t now_ns, int64_t deadline_ns,
                        struct event_readiness_sink *sink) {
   struct kqueue_state *state = opaque;
-  int64_t timeout_ns = state->num_broken ? 0 : event_readiness_timeout_ns(now_ns, deadline_ns);
+  if (check_owner(state) < 0) return -1;
   int num_ready = 0, error = 0;
   bool has_looked = state->num_late > 0;
   if (has_looked) {
-    num_ready = hand_over_late(state);
+    num_ready = look_after_late(state, sink);
     error = errno;
   }
+  int64_t timeout_ns = state->num_broken ? 0 : event_readiness_timeout_ns(now_ns, deadline_ns);
   if (!num_ready && (timeout_ns || !has_looked)) {
     sink->unlock(sink);
     num_ready = wait_for(state, timeout_ns);

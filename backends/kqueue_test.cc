@@ -2,6 +2,10 @@
 // an end of data that is waited for alone, signals, and queues that a child does not inherit.
 #include <fcntl.h>
 #include <signal.h>
+#ifdef __linux__
+#include <sys/event.h>  // How the emulation behaves.
+#undef close
+#endif
 #include <sys/wait.h>
 
 #include <string>
@@ -22,6 +26,20 @@ using readiness_testing::Pair;
 using readiness_testing::Sink;
 
 int num_warnings;
+
+// A pipe to write to, whose reader is gone.
+class BrokenPipe : public Fd {
+ public:
+  BrokenPipe() : Fd(Make()) {}
+
+ private:
+  static int Make() {
+    int fds[2] = {-1, -1};
+    EXPECT_EQ(0, pipe(fds));
+    close(fds[0]);
+    return fds[1];
+  }
+};
 
 // The batching backend, told to put changes off as event_fd_map_flush() does.
 class LateChanges : public testing::Test {
@@ -113,6 +131,28 @@ TEST_F(LateChanges, ErrorIsLogged) {
   EXPECT_EQ(EV_WRITE, sink.WhatOf(other.a));
 }
 
+// The kernel reports either errors or what is ready.
+TEST_F(LateChanges, ErrorHidesNothingThatIsReady) {
+  Pair pair, other;
+  ASSERT_EQ(0, Change(other.a, 0, EV_WRITE));
+  EXPECT_EQ(EV_WRITE, PollOf(other.a));
+  ASSERT_EQ(0, Change(pair.a, 0, EV_WRITE));
+  pair.a.Close();
+  EXPECT_EQ(EV_WRITE, PollOf(other.a));
+  EXPECT_EQ(1, num_warnings);
+}
+
+TEST_F(LateChanges, AWaitFollowsAnError) {
+  Pair pair, other;
+  ASSERT_EQ(0, Change(pair.a, 0, EV_WRITE));
+  ASSERT_EQ(0, Change(other.a, 0, EV_READ));
+  pair.a.Close();
+  Sink sink;
+  sink.on_unlock = [&] { readiness_testing::Send(other.b); };
+  Wait(&sink, readiness_testing::kForever);
+  EXPECT_EQ(EV_READ, sink.WhatOf(other.a));
+}
+
 TEST_F(LateChanges, ForgettingWhatIsClosedIsNoError) {
   Pair pair;
   ASSERT_EQ(0, Change(pair.a, 0, EV_READ | EV_WRITE));
@@ -125,10 +165,7 @@ TEST_F(LateChanges, ForgettingWhatIsClosedIsNoError) {
 }
 
 TEST_F(LateChanges, PipeWithoutAReaderIsWritable) {
-  int fds[2];
-  ASSERT_EQ(0, pipe(fds));
-  Fd read_end(fds[0]), write_end(fds[1]);
-  read_end.Close();
+  BrokenPipe write_end;
   ASSERT_EQ(0, Change(write_end, 0, EV_WRITE));
   EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(write_end));
   EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(write_end));
@@ -137,12 +174,77 @@ TEST_F(LateChanges, PipeWithoutAReaderIsWritable) {
   EXPECT_EQ(0, PollOf(write_end));
 }
 
+TEST_F(LateChanges, PipeWithoutAReaderEndsTheWait) {
+  BrokenPipe pipe;
+  ASSERT_EQ(0, Change(pipe, 0, EV_WRITE));
+  Sink sink;
+  Wait(&sink, readiness_testing::kForever);
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, sink.WhatOf(pipe));
+}
+
+#ifdef __linux__
+class AsOnNetBsd {
+ public:
+  AsOnNetBsd() { strata_emulated_broken_pipe_error = EBADF; }
+  ~AsOnNetBsd() { strata_emulated_broken_pipe_error = EPIPE; }
+};
+
+TEST_F(LateChanges, PipeWithoutAReaderIsWritableOnNetBsd) {
+  AsOnNetBsd system;
+  BrokenPipe pipe;
+  ASSERT_EQ(0, Change(pipe, 0, EV_WRITE));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(pipe));
+  EXPECT_EQ(0, num_warnings);
+}
+
+TEST(Kqueue, PipeWithoutAReaderIsWritableOnNetBsd) {
+  AsOnNetBsd system;
+  Backend backend(&event_kqueue_ops);
+  BrokenPipe pipe;
+  ASSERT_EQ(0, backend.Change(pipe, EV_WRITE));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(pipe));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(pipe));
+  const evutil_socket_t number = pipe;
+  pipe.Close();
+  EXPECT_EQ(0, backend.PollOf(number));
+  EXPECT_EQ(-1, backend.Change(number, EV_WRITE | EV_READ));
+  EXPECT_EQ(EBADF, errno);
+}
+#endif
+
+TEST(Kqueue, BrokenPipeThatIsClosedIsForgotten) {
+  Backend backend(&event_kqueue_ops);
+  Pair pair;
+  BrokenPipe pipe;
+  ASSERT_EQ(0, backend.Change(pipe, EV_WRITE));
+  const evutil_socket_t number = pipe;
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(number));
+  pipe.Close();
+  EXPECT_EQ(0, backend.PollOf(number));
+  Sink sink;  // The wait is none that only looks.
+  sink.on_unlock = [&] { readiness_testing::Send(pair.b); };
+  ASSERT_EQ(0, backend.Change(pair.a, EV_READ));
+  ASSERT_EQ(0, backend.WaitUntil(&sink, readiness_testing::kForever));
+  EXPECT_EQ(EV_READ, sink.WhatOf(pair.a));
+}
+
+// What the number is by then is watched as any other.
+TEST(Kqueue, BrokenPipeThatIsReplacedIsWatched) {
+  Backend backend(&event_kqueue_ops);
+  BrokenPipe pipe;
+  ASSERT_EQ(0, backend.Change(pipe, EV_WRITE));
+  EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(pipe));
+  Pair pair;
+  readiness_testing::Fill(pair.a);
+  ASSERT_EQ(pipe, dup2(pair.a, pipe));
+  EXPECT_EQ(0, backend.PollOf(pipe));
+  readiness_testing::Drain(pair.b);
+  EXPECT_EQ(EV_WRITE, backend.WaitFor(pipe, EV_WRITE));
+}
+
 TEST(Kqueue, PipeWithoutAReaderIsAnEdgeOnce) {
   Backend backend(&event_kqueue_ops);
-  int fds[2];
-  ASSERT_EQ(0, pipe(fds));
-  Fd read_end(fds[0]), write_end(fds[1]);
-  read_end.Close();
+  BrokenPipe write_end;
   ASSERT_EQ(0, backend.Change(write_end, EV_WRITE | EV_ET));
   EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(write_end));
   EXPECT_EQ(0, backend.PollOf(write_end));
@@ -213,6 +315,49 @@ TEST(Kqueue, ChildClosesNothingOfTheParents) {
   event_kqueue_ops.destroy(state);
 }
 
+// The fresh queue takes the number of the parent's; what the child does with the old state stays
+// without effect on it. 0, or the number of the check that failed.
+int UseOldStateInChild(const struct event_readiness_ops *ops, void *state, Pair *pair) {
+  intptr_t word = 0;
+  const struct event_readiness_change add = {pair->a, 0, EV_READ, 1, &word, 0};
+  const struct event_readiness_change remove = {pair->a, EV_READ, 0, 2, &word, 0};
+  const struct event_readiness_change widen = {pair->a, EV_READ, EV_READ | EV_WRITE, 2, &word, 0};
+  const struct event_readiness_change late = {pair->a, EV_READ, EV_READ | EV_WRITE, 2, &word, 1};
+  Sink sink, old_sink;
+  void *fresh = ops->init(0);
+  if (fresh == nullptr || ops->change(fresh, &add) != 0) return 1;
+  if (ops->change(state, &widen) != -1 || errno != EBADF) return 2;
+  if (ops == event_kqueue_ops.batching && ops->change(state, &late) != 0) return 3;
+  if (ops->wait(state, 0, 0, old_sink.get()) != -1 || errno != EBADF) return 4;
+  if (ops->wake != nullptr && (ops->wake(state) != -1 || errno != EBADF)) return 5;
+  if (ops->change(state, &remove) != 0) return 6;
+  readiness_testing::Send(pair->b);
+  if (ops->wait(fresh, 0, 0, sink.get()) != 0) return 7;
+  if (sink.WhatOf(pair->a) != EV_READ || !old_sink.reports.empty()) return 8;
+  ops->destroy(state);
+  ops->destroy(fresh);
+  return 0;
+}
+
+TEST(Kqueue, ChildChangesNothingOfAFreshQueue) {
+  for (const struct event_readiness_ops *ops : {&event_kqueue_ops, event_kqueue_ops.batching}) {
+    Pair pair;
+    void *state = ops->init(0);
+    ASSERT_NE(nullptr, state);
+    intptr_t word = 0;
+    const struct event_readiness_change add = {pair.a, 0, EV_READ, 1, &word, 0};
+    ASSERT_EQ(0, ops->change(state, &add));
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) _exit(UseOldStateInChild(ops, state, &pair));
+    int status = 0;
+    ASSERT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, WEXITSTATUS(status)) << ops->name;
+    EXPECT_TRUE(WIFEXITED(status));
+    ops->destroy(state);
+  }
+}
+
 class KqueueSignals : public testing::Test {
  protected:
   KqueueSignals() : state_(event_kqueue_ops.init(0)), old_handler_(signal(SIGUSR1, SIG_IGN)) {
@@ -249,10 +394,13 @@ TEST_F(KqueueSignals, AreCounted) {
   EXPECT_TRUE(sink.signals.empty());
 }
 
+#ifdef __linux__
+// FreeBSD and NetBSD do not look at the number.
 TEST_F(KqueueSignals, WhatIsNoneIsRefused) {
   EXPECT_EQ(-1, event_kqueue_ops.watch_signal(state_, 100000, 1));
   EXPECT_EQ(EINVAL, errno);
 }
+#endif
 
 class KqueueBase : public testing::Test {
  protected:

@@ -87,6 +87,38 @@ TEST(Fork, FreeingTheBaseInTheChildDoesNotDisturbTheParent) {
   event_base_free(base);
 }
 
+// A descriptor of the old base's may have its number taken by one of the fresh base's.
+void UseAFreshBaseInTheChild(bool frees_the_old_one) {
+  struct event_base *old_base = event_base_new();
+  Pair pair;
+  const auto count = [](evutil_socket_t, short, void *arg) { ++*static_cast<int *>(arg); };
+  int old_calls = 0, calls = 0;
+  struct event *old_event = event_new(old_base, pair[0], EV_READ | EV_PERSIST, count, &old_calls);
+  event_add(old_event, nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    Loop fresh;
+    Ev event(fresh, pair[0], EV_READ | EV_PERSIST, [&](int, short) { calls++; });
+    event.Add();
+    event_del(old_event);
+    if (frees_the_old_one) event_base_free(old_base);
+    pair.Send(1, "x");
+    fresh.RunUntil([&] { return calls > 0; });
+    _exit(calls > 0 && old_calls == 0 ? 0 : 1);
+  }
+  EXPECT_EQ(0, ExitCodeOf(child));
+  event_free(old_event);
+  event_base_free(old_base);
+}
+
+TEST(Fork, DeletingOldEventsLeavesAFreshBaseAlone) {
+  UseAFreshBaseInTheChild(false);
+}
+
+TEST(Fork, FreeingTheOldBaseLeavesAFreshBaseAlone) {
+  UseAFreshBaseInTheChild(true);
+}
+
 TEST(Fork, TimersWorkInTheChild) {
   Loop loop;
   Ev ev(loop, -1, 0);

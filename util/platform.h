@@ -76,7 +76,11 @@
 /* backends/: waits shorter than a millisecond, for EVENT_BASE_FLAG_PRECISE_TIMER. Else they are
  * rounded up. An older kernel has no epoll_pwait2(2): backends/epoll.c finds out. */
 #define STRATA_HAVE_EPOLL_PWAIT2 STRATA_ON_LINUX
+#ifndef __NetBSD__ /* only from release 10 on */
 #define STRATA_HAVE_PPOLL (STRATA_ON_LINUX || STRATA_ON_BSD)
+#else
+#define STRATA_HAVE_PPOLL 0
+#endif
 
 /* http/threads.c: the kernel spreads the connections to a port evenly over the sockets that listen
  * on it (SO_REUSEPORT). Else one loop accepts and hands over: macOS gives all to one socket. */

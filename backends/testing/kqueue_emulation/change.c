@@ -1,11 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 
 #include "backends/testing/kqueue_emulation/queue.h"
 
@@ -14,6 +16,8 @@
 #define USER_OR 0x80000000u
 #define USER_NOTES 0x00ffffffu
 #define USER_TRIGGER 0x01000000u
+
+int strata_emulated_broken_pipe_error = EPIPE;
 
 /* --- Knotes --- */
 
@@ -86,9 +90,12 @@ static int tell_epoll(struct queue *queue, int operation, const struct knote *kn
   return epoll_ctl(epoll, operation, (int)knote->ident, &event) < 0 ? errno : 0;
 }
 
-static bool lost_its_reader(int fd) {
+/* FreeBSD watches one that has a name, whose reader may come back. */
+static bool is_broken_pipe(int fd) {
   struct pollfd pollfd = {fd, POLLOUT, 0};
-  return poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLERR;
+  struct statfs status;
+  return fstatfs(fd, &status) == 0 && status.f_type == PIPEFS_MAGIC && poll(&pollfd, 1, 0) == 1 &&
+         pollfd.revents & POLLERR;
 }
 
 static bool is_same_file(const struct knote *knote) {
@@ -137,8 +144,8 @@ static int add_descriptor(struct queue *queue, const struct kevent *change) {
   struct stat status;
   if (change->ident > INT32_MAX || fstat(fd, &status) < 0) return EBADF;
   if (S_ISREG(status.st_mode)) return add_file(queue, change, &status);
-  if (S_ISFIFO(status.st_mode) && change->filter == EVFILT_WRITE && lost_its_reader(fd))
-    return EPIPE;
+  if (change->filter == EVFILT_WRITE && is_broken_pipe(fd))
+    return strata_emulated_broken_pipe_error;
   int error = add_polled(queue, change, &status);
   return error == EPERM ? EINVAL : error;
 }

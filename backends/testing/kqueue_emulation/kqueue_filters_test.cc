@@ -108,11 +108,30 @@ TEST_F(KqueueFilters, WriterLearnsThatThePeerIsGone) {
   for (const struct kevent &event : events) EXPECT_TRUE(event.flags & EV_EOF);
 }
 
+#ifdef __linux__
 // FreeBSD's and macOS's kernel: a pipe without a reader is not watched for writing any more.
 TEST_F(KqueueFilters, PipeWithoutAReaderIsRefused) {
   read_end_.Close();
   EXPECT_EQ(EPIPE, Make(write_end_, EVFILT_WRITE, EV_ADD));
 }
+
+// A FIFO with a name is, on FreeBSD.
+TEST_F(KqueueFilters, FifoWithoutAReaderIsAtItsEnd) {
+  char directory[] = "/tmp/kqueue.XXXXXX";
+  ASSERT_NE(nullptr, mkdtemp(directory));
+  const std::string name = std::string(directory) + "/fifo";
+  ASSERT_EQ(0, mkfifo(name.c_str(), 0600));
+  Fd reader(open(name.c_str(), O_RDONLY | O_NONBLOCK));
+  Fd writer(open(name.c_str(), O_WRONLY | O_NONBLOCK));
+  reader.Close();
+  ASSERT_EQ(0, Make(writer, EVFILT_WRITE, EV_ADD));
+  EXPECT_TRUE(One().flags & EV_EOF);
+  reader.Set(open(name.c_str(), O_RDONLY | O_NONBLOCK));
+  EXPECT_FALSE(One().flags & EV_EOF);
+  unlink(name.c_str());
+  rmdir(directory);
+}
+#endif
 
 TEST_F(KqueueFilters, FiltersOfADescriptorAreSeparate) {
   Send(b_, "x");
@@ -260,9 +279,12 @@ TEST_F(KqueueFilters, SignalReachesEveryQueue) {
   signal(SIGUSR1, old_handler);
 }
 
+#ifdef __linux__
+// FreeBSD and NetBSD do not look at the number.
 TEST_F(KqueueFilters, WhatIsNoSignalIsRefused) {
   EXPECT_EQ(EINVAL, Make(100000, EVFILT_SIGNAL, EV_ADD));
 }
+#endif
 
 // --- Threads ---
 

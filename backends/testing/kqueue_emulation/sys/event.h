@@ -80,6 +80,10 @@ struct kevent {
 #define kqueue() strata_emulated_kqueue()
 #define close(fd) strata_emulated_close(fd)
 
+/* The error of EVFILT_WRITE for a pipe without a reader: EPIPE, unless a test says EBADF (NetBSD).
+ */
+extern int strata_emulated_broken_pipe_error;
+
 int strata_emulated_kqueue(void);
 int strata_emulated_kevent(int queue, const struct kevent *changes, int num_changes,
                            struct kevent *out_events, int num_events,
