@@ -80,14 +80,39 @@ class IoUringFault : public ::testing::Test {
   int num_failed_ = 0;
 };
 
-// Without a word, for a program that asks for completions.
+// What is logged, with debug messages, while there is one. Severity and text.
+class Logged {
+ public:
+  Logged() {
+    Lines().clear();
+    event_enable_debug_logging(EVENT_DBG_ALL);
+    event_set_log_callback(
+        [](int severity, const char *text) { Lines().emplace_back(severity, text); });
+  }
+  ~Logged() {
+    event_set_log_callback([](int, const char *) {});
+    event_enable_debug_logging(EVENT_DBG_NONE);
+  }
+  static std::vector<std::pair<int, std::string>> &Lines() {
+    static std::vector<std::pair<int, std::string>> lines;
+    return lines;
+  }
+};
+
+// A program that asks for completions hears of it only if it asked for debug messages.
 TEST_F(IoUringFault, AnotherBackendWhenThereIsNone) {
   if (!HasPort()) GTEST_SKIP() << "the system has no io_uring";
+  const std::vector<std::pair<int, std::string>> told = {
+      {EVENT_LOG_DEBUG, "event_base_new: no completion port is available"}};
   for (const char *error : {"enosys", "eperm", "enomem", "emfile"}) {
     // Memory may be enough for a smaller ring.
     const unsigned num_tried = strcmp(error, "enomem") == 0 ? 2 : 1;
     const Plan plan(std::string(error) + ":on=open:rate=100:count=" + std::to_string(num_tried));
-    MakeBase(EVENT_BASE_FLAG_COMPLETION);
+    {
+      const Logged logged;
+      MakeBase(EVENT_BASE_FLAG_COMPLETION);
+      EXPECT_EQ(told, logged.Lines()) << error;
+    }
     EXPECT_EQ(num_tried, strata_faults_total()) << error;
     EXPECT_STRNE("io_uring", event_base_get_method(base_));
     EXPECT_FALSE(HasPort());

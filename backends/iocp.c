@@ -38,12 +38,13 @@ struct operation_state {
   OVERLAPPED overlapped; /* first */
   struct event_received *received;
   struct accept_room *accept_room;
-  HANDLE event, event_wait, port; /* for a socket whose packets go to another port */
-  int error;                      /* with which the call ended */
-  bool is_with_kernel;            /* a packet will come */
-  bool is_cancelled;              /* that was asked for */
-  bool is_paused;                 /* one that repeats */
-  unsigned char num_untaken;      /* its results */
+  HANDLE event_wait, port;   /* for a socket whose packets go to another port */
+  unsigned num_closed;       /* sockets of this number, at its launch */
+  int error;                 /* with which the call ended */
+  bool is_with_kernel;       /* a packet will come */
+  bool is_cancelled;         /* that was asked for */
+  bool is_paused;            /* one that repeats */
+  unsigned char num_untaken; /* its results */
 };
 
 static struct operation_state *state_of(struct event_operation *operation) {
@@ -105,21 +106,6 @@ static int begin_send(struct event_operation *operation) {
                            &state_of(operation)->overlapped, NULL) == 0);
 }
 
-static int load(evutil_socket_t fd, GUID guid, void *out_function) {
-  DWORD len;
-  return WSAIoctl((SOCKET)fd, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), out_function,
-                  sizeof(void *), &len, NULL, NULL);
-}
-
-/* All sockets with completion ports are Winsock's own, which have the same functions. */
-static int load_functions(struct iocp_state *state, evutil_socket_t fd) {
-  if (state->connect_ex) return 0;
-  if (load(fd, (GUID)WSAID_ACCEPTEX, &state->accept_ex) != 0 ||
-      load(fd, (GUID)WSAID_GETACCEPTEXSOCKADDRS, &state->get_addresses) != 0)
-    return WSAGetLastError();
-  return result_of(load(fd, (GUID)WSAID_CONNECTEX, &state->connect_ex) == 0);
-}
-
 /* A socket of the listener's kind. */
 static int make_accept_room(evutil_socket_t listener, struct accept_room **out_room) {
   WSAPROTOCOL_INFOW protocol;
@@ -141,7 +127,7 @@ static int make_accept_room(evutil_socket_t listener, struct accept_room **out_r
 
 static int begin_accept(struct iocp_state *state, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
-  int error = load_functions(state, operation->fd);
+  int error = strata_iocp_load_functions(state, operation->fd);
   if (!error) error = make_accept_room(operation->fd, &own->accept_room);
   if (error) return error;
   DWORD len;
@@ -161,7 +147,7 @@ static int bind_to_any(const struct event_operation *operation) {
 }
 
 static int begin_connect(struct iocp_state *state, struct event_operation *operation) {
-  int error = load_functions(state, operation->fd);
+  int error = strata_iocp_load_functions(state, operation->fd);
   if (!error) error = bind_to_any(operation);
   if (error) return error;
   return result_of(state->connect_ex((SOCKET)operation->fd, operation->address,
@@ -200,12 +186,16 @@ static bool is_foreign(const struct event_operation *operation) {
   return operation->known_by & STRATA_IOCP_FOREIGN;
 }
 
+static HANDLE event_of(const struct operation_state *own) {
+  return (HANDLE)((uintptr_t)own->overlapped.hEvent & ~(uintptr_t)1);
+}
+
 static int make_event(struct iocp_state *state, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
+  HANDLE event = CreateEventW(NULL, TRUE, FALSE, NULL);
   own->port = state->operations;
-  own->event = CreateEventW(NULL, TRUE, FALSE, NULL);
-  own->overlapped.hEvent = (HANDLE)((uintptr_t)own->event | 1);
-  return own->event ? 0 : WSA_NOT_ENOUGH_MEMORY;
+  own->overlapped.hEvent = (HANDLE)((uintptr_t)event | 1);
+  return event ? 0 : WSA_NOT_ENOUGH_MEMORY;
 }
 
 /* In a thread of the system's. */
@@ -218,19 +208,19 @@ static void CALLBACK on_event(void *arg, BOOLEAN has_timed_out) {
 /* Returns what has become of it. */
 static int watch_event(struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
-  if (RegisterWaitForSingleObject(&own->event_wait, own->event, on_event, own, INFINITE,
+  if (RegisterWaitForSingleObject(&own->event_wait, event_of(own), on_event, own, INFINITE,
                                   WT_EXECUTEINWAITTHREAD | WT_EXECUTEONLYONCE))
     return WSA_IO_PENDING;
   own->event_wait = NULL;
   own->is_cancelled = true;
   (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
-  WaitForSingleObject(own->event, INFINITE);
+  WaitForSingleObject(event_of(own), INFINITE);
   return strata_iocp_error((int32_t)own->overlapped.Internal);
 }
 
 static void drop_event(struct operation_state *own) {
   if (own->event_wait) (void)UnregisterWaitEx(own->event_wait, INVALID_HANDLE_VALUE);
-  if (own->event) CloseHandle(own->event);
+  if (event_of(own)) CloseHandle(event_of(own));
 }
 
 static int begin_foreign(struct iocp_state *state, struct event_operation *operation) {
@@ -336,14 +326,20 @@ static struct event_received *take_bytes(struct operation_state *own) {
   return received;
 }
 
+/* The number may be another socket's by now. */
+static bool is_closed(struct event_operation *operation) {
+  return state_of(operation)->num_closed != strata_iocp_num_closed(operation->fd);
+}
+
 /* As begin_call(). */
 static bool call_again(struct iocp_state *state, struct event_operation *operation,
                        int *out_error) {
   struct operation_state *own = state_of(operation);
-  struct operation_state fresh = {.num_untaken = own->num_untaken};
+  struct operation_state fresh = {.num_untaken = own->num_untaken, .num_closed = own->num_closed};
   clear_call(own);
   *own = fresh;
-  return begin_call(state, operation, out_error);
+  *out_error = STRATA_OPERATION_CANCELLED;
+  return !is_closed(operation) && begin_call(state, operation, out_error);
 }
 
 /* A call of one that repeats has ended. */
@@ -376,10 +372,11 @@ static void end_soon(struct iocp_state *state, struct event_operation *operation
   state->last_ended = &operation->next_waiting;
 }
 
-/* The thread that began it has ended: nobody asked for the cancellation. */
+/* The thread that began it has ended: nobody asked for the cancellation, nor closed the socket. */
 static bool ended_with_thread(struct event_operation *operation, int error) {
-  return error == STRATA_OPERATION_CANCELLED && is_foreign(operation) &&
-         !state_of(operation)->is_cancelled;
+  const struct operation_state *own = state_of(operation);
+  return error == STRATA_OPERATION_CANCELLED && is_foreign(operation) && !own->is_cancelled &&
+         !strata_iocp_tells_of_a_close((int32_t)own->overlapped.Internal) && !is_closed(operation);
 }
 
 static bool may_begin_again(const struct event_operation *operation) {
@@ -429,6 +426,8 @@ void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readin
 static int port_launch(void *opaque, struct event_operation *operation) {
   struct iocp_state *state = opaque;
   int error = know_socket(state, operation);
+  if (is_foreign(operation) || operation->repeats)
+    state_of(operation)->num_closed = strata_iocp_num_closed(operation->fd);
   if (!error && begin_call(state, operation, &error)) return 0;
   if (error == WSA_NOT_ENOUGH_MEMORY) {
     clear(operation);

@@ -15,11 +15,14 @@
  *
  * A program that closes by closesocket() leaves a note behind. If the next socket of that number
  * gets a port of the program's, the note is known to be of another one by the completion modes,
- * which a fresh socket does not have. Only a program that sets the same modes itself has to close
- * its sockets by evutil_closesocket(). */
+ * which a fresh socket does not have. Two kinds of program have to close their sockets by
+ * evutil_closesocket(): one that sets the same modes itself, and one that closes a socket with
+ * operations in flight of which an event tells. These look as if their thread had ended (but under
+ * Wine, which has a status for it), and would be begun again on the next socket of that number. */
 struct attachment {
   unsigned id; /* of the state; 0: none of ours */
   unsigned flags;
+  unsigned num_closed; /* sockets of this number */
 };
 
 #define MIN_ATTACHMENTS 256
@@ -137,11 +140,38 @@ int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsig
   return error;
 }
 
+static int load(evutil_socket_t fd, GUID guid, void *out_function) {
+  DWORD len;
+  return WSAIoctl((SOCKET)fd, SIO_GET_EXTENSION_FUNCTION_POINTER, &guid, sizeof(guid), out_function,
+                  sizeof(void *), &len, NULL, NULL);
+}
+
+/* All sockets with completion ports are Winsock's own, which have the same functions. */
+int strata_iocp_load_functions(struct iocp_state *state, evutil_socket_t fd) {
+  if (state->connect_ex) return 0;
+  if (load(fd, (GUID)WSAID_ACCEPTEX, &state->accept_ex) != 0 ||
+      load(fd, (GUID)WSAID_GETACCEPTEXSOCKADDRS, &state->get_addresses) != 0 ||
+      load(fd, (GUID)WSAID_CONNECTEX, &state->connect_ex) != 0)
+    return WSAGetLastError();
+  return 0;
+}
+
 /* The socket is about to be closed. */
 static void forget(evutil_socket_t fd) {
   AcquireSRWLockExclusive(&lock);
-  if (fd >= 0 && (size_t)fd / 4 < num_attachments) attachments[(size_t)fd / 4].id = 0;
+  if (fd >= 0 && (size_t)fd / 4 < num_attachments) {
+    attachments[(size_t)fd / 4].id = 0;
+    attachments[(size_t)fd / 4].num_closed++;
+  }
   ReleaseSRWLockExclusive(&lock);
+}
+
+unsigned strata_iocp_num_closed(evutil_socket_t fd) {
+  AcquireSRWLockShared(&lock);
+  size_t place = (size_t)fd / 4;
+  unsigned num_closed = place < num_attachments ? attachments[place].num_closed : 0;
+  ReleaseSRWLockShared(&lock);
+  return num_closed;
 }
 
 void strata_iocp_open_attachments(struct iocp_state *state) {

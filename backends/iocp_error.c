@@ -75,6 +75,10 @@ static const struct pair pairs[] = {
     PAIR(STATUS_REMOTE_RESOURCES, WSAENOBUFS),
 };
 
+bool strata_iocp_tells_of_a_close(int32_t status) {
+  return status == (int32_t)STATUS_HANDLES_CLOSED;
+}
+
 int strata_iocp_error(int32_t status) {
   if (status >= 0) return 0;
   for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)

@@ -56,10 +56,11 @@ class OwnPort {
 };
 
 // A pair whose first socket has the number.
-std::unique_ptr<Pair> PairWith(evutil_socket_t number) {
-  std::vector<std::unique_ptr<Pair>> others;
+template <typename AnyPair = Pair>
+std::unique_ptr<AnyPair> PairWith(evutil_socket_t number) {
+  std::vector<std::unique_ptr<AnyPair>> others;
   while (others.size() < 50) {
-    others.emplace_back(new Pair);
+    others.emplace_back(new AnyPair);
     if ((*others.back())[0] == number) return std::move(others.back());
   }
   return nullptr;
@@ -132,6 +133,7 @@ class DatagramPair : public Pair {
       ev_socklen_t len = sizeof(addresses_[i]);
       EXPECT_EQ(0, bind(fds_[i], Any(&addresses_[i]), len));
       EXPECT_EQ(0, getsockname(fds_[i], Any(&addresses_[i]), &len));
+      EXPECT_EQ(0, evutil_make_socket_nonblocking(fds_[i]));
     }
     for (size_t i = 0; i < 2; i++)
       EXPECT_EQ(0, connect(fds_[i], Any(&addresses_[1 - i]), sizeof(addresses_[i])));
@@ -246,6 +248,140 @@ TEST_P(IocpThreadEnds, StreamThatWasSendingIsOfNoUse) {
   }
 }
 
+// --- Sockets that are closed in flight, against the rules, and whose numbers others get ---
+
+bool IsWine() {
+  return GetProcAddress(GetModuleHandleA("ntdll"), "wine_get_version") != nullptr;
+}
+
+class IocpClosedInFlight : public IocpForeign {
+ protected:
+  void SetUp() override {
+    IocpForeign::SetUp();
+    listener_.reset(new Listener);
+  }
+  void LaunchAndTurn(Op *op) {
+    ASSERT_EQ(0, op->Launch(base_));
+    for (int i = 0; i < 3; i++) Turn();
+  }
+  // `to` has the number now, and gets its own bytes.
+  void ExpectEnds(Op *op, evutil_socket_t to, evutil_socket_t from) {
+    for (int i = 0; i < 20; i++) Turn();
+    if (to >= 0) {
+      EXPECT_EQ(9, send(from, "not yours", 9, 0));
+    }
+    for (int i = 0; i < 20; i++) Turn();
+    op->Cancel();
+    ASSERT_TRUE(Finish(op));
+    EXPECT_TRUE(op->IsCancelled()) << op->bytes;
+    if (to < 0) GTEST_SKIP() << "the number was not given out again";
+    char bytes[10] = "";
+    EXPECT_EQ(9, recv(to, bytes, 9, 0));
+    EXPECT_STREQ("not yours", bytes);
+  }
+  void ExpectDatagramsEnd(Op *op, evutil_socket_t number) {
+    std::unique_ptr<DatagramPair> reused = PairWith<DatagramPair>(number);
+    ExpectEnds(op, reused ? (*reused)[0] : -1, reused ? (*reused)[1] : -1);
+  }
+  void ExpectStreamEnds(Op *op, evutil_socket_t number) {
+    std::vector<Socket> others;
+    Socket to, from;
+    while (to < 0 && others.size() < 50) {
+      others.emplace_back(socket(AF_INET, SOCK_STREAM, 0));
+      if (others.back() == number) to = std::move(others.back());
+    }
+    if (to >= 0) {
+      ASSERT_EQ(0, connect(to, Any(&listener_->address), sizeof(listener_->address)));
+      ASSERT_EQ(0, evutil_make_socket_nonblocking(to));
+      from = listener_->Accept();
+    }
+    ExpectEnds(op, to, from);
+  }
+
+  std::unique_ptr<Listener> listener_;
+};
+
+TEST_P(IocpClosedInFlight, Datagrams) {
+  Op recv;
+  auto pair = std::make_unique<DatagramPair>();
+  const evutil_socket_t number = (*pair)[0];
+  LaunchAndTurn(&recv.RecvInto(number, {10}));
+  pair.reset();
+  ExpectDatagramsEnd(&recv, number);
+}
+
+TEST_P(IocpClosedInFlight, StreamWithAPortOfTheProgram) {
+  Op recv;
+  auto pair = std::make_unique<Pair>();
+  const evutil_socket_t number = (*pair)[0];
+  OwnPort own(number);
+  LaunchAndTurn(&recv.RecvInto(number, {10}));
+  pair.reset();
+  ExpectStreamEnds(&recv, number);
+}
+
+TEST_P(IocpClosedInFlight, StreamWithThePortOfAnotherBase) {
+  struct event_base *const other = NewBase();
+  Op first, recv;
+  auto pair = std::make_unique<Pair>();
+  const evutil_socket_t number = (*pair)[0];
+  ASSERT_EQ(0, first.RecvInto(number, {1}).Launch(other));
+  pair->Send(1, "x");
+  while (!first.IsDone()) event_base_loop(other, EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY);
+  LaunchAndTurn(&recv.RecvInto(number, {10}));
+  pair.reset();
+  ExpectStreamEnds(&recv, number);
+  event_base_free(other);
+}
+
+// What the kernel tells is that the thread ended.
+TEST_P(IocpClosedInFlight, AfterItsThreadHasEnded) {
+  Op recv;
+  auto pair = std::make_unique<DatagramPair>();
+  const evutil_socket_t number = (*pair)[0];
+  std::thread([&] { EXPECT_EQ(0, recv.RecvInto(number, {10}).Launch(base_)); }).join();
+  pair.reset();
+  ExpectDatagramsEnd(&recv, number);
+}
+
+TEST_P(IocpClosedInFlight, ByTheProgram) {
+  if (!IsWine()) GTEST_SKIP() << "Windows does not tell that from the end of a thread";
+  Op recv;
+  const evutil_socket_t number = socket(AF_INET, SOCK_DGRAM, 0);
+  struct sockaddr_in any = {};
+  any.sin_family = AF_INET;
+  ASSERT_EQ(0, bind(number, Any(&any), sizeof(any)));
+  LaunchAndTurn(&recv.RecvInto(number, {10}));
+  closesocket(static_cast<SOCKET>(number));
+  ExpectDatagramsEnd(&recv, number);
+}
+
+bool HasBytes(evutil_socket_t fd) {
+  u_long num = 0;
+  EXPECT_EQ(0, ioctlsocket(static_cast<SOCKET>(fd), FIONREAD, &num));
+  return num > 0;
+}
+
+// It has as many results as may wait for the loop, which does not turn.
+TEST_P(IocpClosedInFlight, WhilePaused) {
+  COMPLETION_NEEDS(STRATA_PORT_REPEATS);
+  Op recv;
+  auto pair = std::make_unique<Pair>();
+  const evutil_socket_t number = (*pair)[0];
+  ASSERT_EQ(0, recv.RecvRepeatedly(number).Launch(base_));
+  for (int i = 0; i < 4; i++) {
+    pair->Send(1, "x");
+    while (HasBytes(number)) std::this_thread::yield();
+  }
+  pair.reset();
+  ExpectStreamEnds(&recv, number);
+  EXPECT_EQ("xxxx", recv.stream);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ports, IocpClosedInFlight, testing::Values(Port{&event_afd_ops, 0}),
+                         CompletionName());
+INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, IocpClosedInFlight,
+                         testing::Values(Port{&event_afd_ops, 4}), CompletionName());
 INSTANTIATE_TEST_SUITE_P(Ports, IocpReusedNumber, testing::Values(Port{&event_afd_ops, 0}),
                          CompletionName());
 INSTANTIATE_TEST_SUITE_P(PortsWithWorkers, IocpReusedNumber,

@@ -50,6 +50,11 @@ evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd);
 /* Makes completions of a socket's operations come to the port, where the system can do that. 0, or
  * a socket error. */
 int strata_iocp_attach(const struct iocp_state *state, evutil_socket_t fd, unsigned *out_known_by);
+/* Gets from a socket what the state has pointers for. 0, or a socket error. */
+int strata_iocp_load_functions(struct iocp_state *state, evutil_socket_t fd);
+/* How many sockets of this number evutil_closesocket() has closed. Two answers that differ are of
+ * different sockets. Counted since the number was first attached. */
+unsigned strata_iocp_num_closed(evutil_socket_t fd);
 /* What can't be asked is taken for one. */
 bool strata_iocp_is_stream(evutil_socket_t fd);
 /* Bits in known_by of an operation, beside the id: what ends in its launch brings no packet; all

@@ -1,12 +1,12 @@
 #include "backends/received_pool.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "util/lock.h"
 #include "util/memory.h"
 
 /* A turn of the loop may bring bytes for each of a thousand connections, which all take a block. */
@@ -27,8 +27,8 @@ struct slab {
 };
 
 struct received_pool {
-  strata_lock lock;
-  int num_refs; /* the ring's, and one for each block that is in use */
+  pthread_mutex_t lock; /* the system's: the library's threads may be set up later */
+  int num_refs;         /* the ring's, and one for each block that is in use */
   bool is_closed;
   struct io_uring_buf_ring *ring;
   size_t ring_len;
@@ -41,14 +41,14 @@ static void destroy(struct received_pool *pool) {
   for (unsigned i = 0; i < pool->num_slabs; i++)
     munmap(pool->slabs[i].memory, pool->slabs[i].mapping_len);
   if (pool->ring) munmap(pool->ring, pool->ring_len);
-  strata_lock_destroy(&pool->lock, 0);
+  pthread_mutex_destroy(&pool->lock);
   strata_free(pool);
 }
 
 /* Frees the pool with the last reference. Its lock is held, and released here. */
 static void unref(struct received_pool *pool) {
   bool is_last = --pool->num_refs == 0;
-  strata_lock_release(pool->lock);
+  pthread_mutex_unlock(&pool->lock);
   if (is_last) destroy(pool);
 }
 
@@ -64,7 +64,7 @@ static void give_to_kernel(struct received_pool *pool, const struct block *block
 static void release_block(struct event_received *received) {
   struct block *block = (struct block *)received;
   struct received_pool *pool = block->pool;
-  strata_lock_acquire(pool->lock);
+  pthread_mutex_lock(&pool->lock);
   if (!pool->is_closed) give_to_kernel(pool, block);
   unref(pool);
 }
@@ -112,9 +112,8 @@ struct received_pool *strata_received_pool_new(struct uring *ring) {
   struct received_pool *pool = strata_calloc(1, sizeof(*pool));
   if (!pool) return NULL;
   pool->num_refs = 1;
-  if (strata_lock_init(&pool->lock, 0) == 0 && map_ring(pool) == 0 && grow(pool) == 0 &&
-      register_ring(pool, ring) == 0)
-    return pool;
+  pthread_mutex_init(&pool->lock, NULL);
+  if (map_ring(pool) == 0 && grow(pool) == 0 && register_ring(pool, ring) == 0) return pool;
   int error = errno;
   destroy(pool);
   errno = error;
@@ -122,7 +121,7 @@ struct received_pool *strata_received_pool_new(struct uring *ring) {
 }
 
 void strata_received_pool_close(struct received_pool *pool) {
-  strata_lock_acquire(pool->lock);
+  pthread_mutex_lock(&pool->lock);
   pool->is_closed = true;
   unref(pool);
 }
@@ -130,19 +129,19 @@ void strata_received_pool_close(struct received_pool *pool) {
 struct event_received *strata_received_pool_take(struct received_pool *pool, unsigned id,
                                                  size_t len) {
   struct event_received *received = &pool->blocks[id].received;
-  strata_lock_acquire(pool->lock);
+  pthread_mutex_lock(&pool->lock);
   pool->num_refs++;
   pool->num_free--;
   received->is_scarce = pool->num_free < MAX_BLOCKS / 4 && pool->num_blocks == MAX_BLOCKS;
-  strata_lock_release(pool->lock);
+  pthread_mutex_unlock(&pool->lock);
   received->len = len;
   return received;
 }
 
 bool strata_received_pool_has_more(struct received_pool *pool) {
-  strata_lock_acquire(pool->lock);
+  pthread_mutex_lock(&pool->lock);
   bool has_more = pool->num_free > 0 || grow(pool) == 0;
-  strata_lock_release(pool->lock);
+  pthread_mutex_unlock(&pool->lock);
   return has_more;
 }
 

@@ -298,6 +298,13 @@ inline void UseThreads() {
 #endif
 }
 
+// As before evthread_use_pthreads(). No lock may be left that is to be freed.
+inline void ForgetThreads() {
+  evthread_set_lock_callbacks(nullptr);
+  evthread_set_condition_callbacks(nullptr);
+  evthread_set_id_callback(nullptr);
+}
+
 // The base is freed before the objects of the fixture's, after those of the test.
 class CompletionConformance : public testing::TestWithParam<Port> {
  protected:

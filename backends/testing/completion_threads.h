@@ -148,6 +148,34 @@ TEST_P(CompletionConformance, ThreadReleasesBlocks) {
   EXPECT_EQ(3500u, blocks.received_len);
 }
 
+// One that comes with the threads after the port's memory was made.
+TEST_P(CompletionConformance, ThreadReleasesBlocksOfABaseWithoutLocks) {
+  COMPLETION_NEEDS(STRATA_PORT_PROVIDES_MEMORY);
+  FreeBase();
+  if (!HasWorkers()) ForgetThreads();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  Pair pair;
+  Op recv;
+  recv.keeps_block = true;
+  BlocksHandedOver blocks;
+  const auto receive = [&] {
+    ASSERT_EQ(0, recv.Recv(pair[0]).Launch(base_));
+    pair.Send(1, "x");
+    ASSERT_TRUE(Finish(&recv));
+    EXPECT_TRUE(blocks.Take(&recv));
+  };
+  receive();
+  UseThreads();
+  std::atomic<bool> is_over{false};
+  std::thread releasing([&] {
+    for (; !is_over; std::this_thread::yield()) blocks.ReleaseOne();
+  });
+  for (int i = 0; i < 300; i++) receive();
+  is_over = true;
+  releasing.join();
+}
+
 // The kernel may end what a thread began when the thread ends; the loop's next thread goes on.
 TEST_P(CompletionConformance, ThreadOfTheLoopEnds) {
   UseThreads();
