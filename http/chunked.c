@@ -38,8 +38,12 @@ const struct evhttp_chunk_limits evhttp_chunk_default_limits = {
 void evhttp_chunk_decoder_init(struct evhttp_chunk_decoder *decoder,
                                struct evhttp_head_field *trailer_fields,
                                const struct evhttp_chunk_limits *limits) {
+  const uint8_t no_overflow = 15; /* Below INT64_MAX whichever they are. */
   memset(decoder, 0, sizeof(*decoder));
   decoder->limits = limits ? *limits : evhttp_chunk_default_limits;
+  decoder->max_digits = no_overflow;
+  if (decoder->limits.line_len < no_overflow)
+    decoder->max_digits = (uint8_t)decoder->limits.line_len;
   decoder->state = SIZE_FIRST;
   decoder->error = EVHTTP_PARSE_PARTIAL;
   evhttp_head_parser_init_trailer(&decoder->trailer, trailer_fields, &decoder->limits.trailer);
@@ -192,35 +196,12 @@ static result step_byte(struct evhttp_chunk_decoder *decoder, char byte) {
   return byte == '\n' ? go(decoder, SIZE_FIRST) : EVHTTP_PARSE_BARE_CR;
 }
 
-/* A size line without extensions that is wholly there. Returns its length with CRLF; 0 leaves it,
- * good or bad, to the steps. */
-static size_t take_size_line(struct evhttp_chunk_decoder *decoder, const char *data, size_t len) {
-  enum { MAX_DIGITS = 15 }; /* Below INT64_MAX whichever they are. */
-  size_t max = decoder->limits.line_len < MAX_DIGITS ? decoder->limits.line_len : MAX_DIGITS;
-  size_t digits = 0;
-  uint64_t size = 0;
-  if (len < max) max = len;
-  while (digits < max && strata_http_is(data[digits], STRATA_HTTP_HEX)) {
-    size = size << 4 | strata_http_hex_value(data[digits++]);
-  }
-  if (digits == 0 || len - digits < 2 || memcmp(data + digits, "\r\n", 2) != 0) return 0;
-  if (size > decoder->limits.body_len - decoder->body_len) return 0;
-  decoder->body_len += size;
-  decoder->remaining = size;
-  decoder->state = size > 0 ? DATA : TRAILER;
-  return digits + 2;
-}
-
-/* The framing between two pieces of data, where it is wholly there and in its usual form. Returns
- * the length of what was taken. */
-static size_t take_framing(struct evhttp_chunk_decoder *decoder, const char *data, size_t len) {
-  size_t used = 0;
-  if (decoder->state == DATA_CR && len >= 2 && memcmp(data, "\r\n", 2) == 0) {
-    decoder->state = SIZE_FIRST;
-    used = 2;
-  }
-  if (decoder->state == SIZE_FIRST) used += take_size_line(decoder, data + used, len - used);
-  return used;
+static void report(struct evhttp_chunk_event *out, enum evhttp_chunk_event_kind kind, result error,
+                   const char *data, size_t data_len) {
+  out->kind = kind;
+  out->error = error;
+  out->data = data;
+  out->data_len = data_len;
 }
 
 static size_t take_data(struct evhttp_chunk_decoder *decoder, const char *data, size_t len,
@@ -228,9 +209,7 @@ static size_t take_data(struct evhttp_chunk_decoder *decoder, const char *data, 
   size_t take = decoder->remaining < len ? (size_t)decoder->remaining : len;
   decoder->remaining -= take;
   if (decoder->remaining == 0) decoder->state = DATA_CR;
-  out->kind = EVHTTP_CHUNK_DATA;
-  out->data = data;
-  out->data_len = take;
+  report(out, EVHTTP_CHUNK_DATA, EVHTTP_PARSE_PARTIAL, data, take);
   return take;
 }
 
@@ -238,45 +217,40 @@ static void fail(struct evhttp_chunk_decoder *decoder, result error,
                  struct evhttp_chunk_event *out) {
   decoder->state = FAILED;
   decoder->error = error;
-  out->kind = EVHTTP_CHUNK_ERROR;
-  out->error = error;
+  report(out, EVHTTP_CHUNK_ERROR, error, NULL, 0);
 }
 
 /* Consumes the trailer section only as a whole, since its fields are handed out as offsets. */
 static size_t take_trailer(struct evhttp_chunk_decoder *decoder, const char *data, size_t len,
                            struct evhttp_chunk_event *out) {
   result outcome = evhttp_head_parse(&decoder->trailer, data, len);
-  if (outcome == EVHTTP_PARSE_PARTIAL) return 0;
+  if (outcome == EVHTTP_PARSE_PARTIAL) {
+    report(out, EVHTTP_CHUNK_MORE, outcome, NULL, 0);
+    return 0;
+  }
   if (outcome != EVHTTP_PARSE_DONE) {
     fail(decoder, outcome, out);
     return 0;
   }
   decoder->state = FINISHED;
   decoder->error = EVHTTP_PARSE_DONE;
-  out->kind = EVHTTP_CHUNK_DONE;
-  out->error = EVHTTP_PARSE_DONE;
-  out->data = data;
-  out->data_len = decoder->trailer.consumed;
+  report(out, EVHTTP_CHUNK_DONE, outcome, data, decoder->trailer.consumed);
   return decoder->trailer.consumed;
 }
 
-static size_t report_end(const struct evhttp_chunk_decoder *decoder,
-                         struct evhttp_chunk_event *out) {
-  out->kind = decoder->state == FINISHED ? EVHTTP_CHUNK_DONE : EVHTTP_CHUNK_ERROR;
-  out->error = decoder->error;
-  return 0;
-}
-
-size_t evhttp_chunk_step(struct evhttp_chunk_decoder *decoder, const char *data, size_t len,
-                         struct evhttp_chunk_event *out) {
-  size_t used = 0;
-  out->kind = EVHTTP_CHUNK_MORE;
-  out->error = EVHTTP_PARSE_PARTIAL;
-  out->data = NULL;
-  out->data_len = 0;
-  if (decoder->state >= FINISHED) return report_end(decoder, out);
-  used = take_framing(decoder, data, len);
-  while (used < len) {
+/* Behind the first `used` bytes, whatever the state. */
+#ifdef __GNUC__
+__attribute__((noinline)) /* or the short path below saves registers that only this one needs */
+#endif
+static size_t
+go_on(struct evhttp_chunk_decoder *decoder, const char *data, size_t len, size_t used,
+      struct evhttp_chunk_event *out) {
+  if (decoder->state >= FINISHED) {
+    report(out, decoder->state == FINISHED ? EVHTTP_CHUNK_DONE : EVHTTP_CHUNK_ERROR, decoder->error,
+           NULL, 0);
+    return 0;
+  }
+  for (; used < len; ++used) {
     result outcome;
     if (decoder->state == DATA) return used + take_data(decoder, data + used, len - used, out);
     if (decoder->state == TRAILER) {
@@ -287,7 +261,40 @@ size_t evhttp_chunk_step(struct evhttp_chunk_decoder *decoder, const char *data,
       fail(decoder, outcome, out);
       return used;
     }
-    ++used;
   }
+  report(out, EVHTTP_CHUNK_MORE, EVHTTP_PARSE_PARTIAL, NULL, 0);
   return used;
+}
+
+static int is_crlf(const char *bytes) {
+  return memcmp(bytes, "\r\n", 2) == 0;
+}
+
+/* The framing from the end of the data before to the data, where it is wholly there and in its
+ * usual form. Returns its length; 0 leaves it, good or bad, to the steps. */
+static size_t take_framing(struct evhttp_chunk_decoder *decoder, const char *data, size_t len) {
+  size_t size_off = decoder->state == DATA_CR ? 2 : 0, off = size_off, end = len - 2;
+  uint64_t size = 0;
+  unsigned digit;
+  if (!size_off && decoder->state != SIZE_FIRST) return 0;
+  if (len < size_off + sizeof("0\r\n") - 1 || (size_off && !is_crlf(data))) return 0;
+  if (end > size_off + decoder->max_digits) end = size_off + decoder->max_digits;
+  for (; off < end && (digit = strata_http_hex_digit[(unsigned char)data[off]]) != 0; ++off) {
+    size = size * 16 + (digit - 16);
+  }
+  if (off == size_off || !is_crlf(data + off)) return 0;
+  if (size > decoder->limits.body_len - decoder->body_len) return 0;
+  decoder->body_len += size;
+  decoder->remaining = size;
+  decoder->state = size > 0 ? DATA : TRAILER;
+  return off + 2;
+}
+
+size_t evhttp_chunk_step(struct evhttp_chunk_decoder *decoder, const char *data, size_t len,
+                         struct evhttp_chunk_event *out) {
+  size_t used = take_framing(decoder, data, len);
+  if (decoder->state == DATA && used < len) {
+    return used + take_data(decoder, data + used, len - used, out);
+  }
+  return go_on(decoder, data, len, used, out);
 }

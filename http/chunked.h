@@ -67,6 +67,7 @@ struct evhttp_chunk_decoder {
   uint32_t line_len;
   uint32_t extension_len;
   uint8_t state;
+  uint8_t max_digits; /* Of a size that is read at once. */
   enum evhttp_parse_result error;
   struct evhttp_chunk_limits limits;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -179,6 +181,20 @@ TEST(Chunked, NoBodyLimit) {
   EXPECT_EQ(event.kind, EVHTTP_CHUNK_DATA);
   EXPECT_EQ(event.data_len, 1u);
   EXPECT_EQ(decoder.body_len, (uint64_t)INT64_MAX);
+}
+
+// The table of digits against C's own idea of them.
+TEST(Chunked, EachByteAsASize) {
+  for (int i = 0; i < 256; ++i) {
+    const char digits[] = {(char)i, 0};
+    const bool is_digit = isxdigit(i) != 0;
+    const size_t size = is_digit ? strtoul(digits, nullptr, 16) : 0;
+    const std::string data(size, 'x'), end = size > 0 ? "\r\n0\r\n\r\n" : "\r\n";
+    Decoded got = DecodeCut((char)i + ("\r\n" + data + end), 1, false);
+    EXPECT_EQ(got.result == EVHTTP_PARSE_DONE, is_digit) << i;
+    EXPECT_EQ(got.body, data) << i;
+    EXPECT_EQ(DecodeCut((char)i + ("\r\n" + data + end), 3, false), got) << i;
+  }
 }
 
 }  // namespace

@@ -320,12 +320,13 @@ static uint32_t least(size_t len, uint32_t max) {
 /* Whole lines from the start of one on. Returns PARTIAL in front of what it leaves to the steps. */
 static result take_lines(struct evhttp_head_parser *parser, const char *data, size_t len,
                          enum strata_http_lines_from from) {
-  uint32_t end = least(len, parser->limits.head_len), start = parser->scan_off;
-  int is_done;
-  if (end - start < 2) return EVHTTP_PARSE_PARTIAL;
-  is_done = strata_http_lines_current()->take(parser, data, end, from);
-  if (parser->scan_off != start) parser->state = is_done ? END_LF : FIELD_START;
-  return is_done ? EVHTTP_PARSE_DONE : EVHTTP_PARSE_PARTIAL;
+  uint32_t start = parser->scan_off;
+  if (strata_http_lines_take(parser, data, least(len, parser->limits.head_len), from)) {
+    parser->state = END_LF;
+    return EVHTTP_PARSE_DONE;
+  }
+  if (parser->scan_off != start) parser->state = FIELD_START;
+  return EVHTTP_PARSE_PARTIAL;
 }
 
 /* Scanning stops at the limit even if more bytes are there, so that the outcome does not depend
@@ -343,16 +344,6 @@ static result step_through_start_line(struct evhttp_head_parser *parser, const c
   return EVHTTP_PARSE_PARTIAL;
 }
 
-static result parse_start_line(struct evhttp_head_parser *parser, const char *data, size_t len) {
-  result outcome = EVHTTP_PARSE_PARTIAL;
-  if (parser->scan_off == 0) {
-    outcome = take_lines(
-        parser, data, len,
-        parser->state == LEADING ? STRATA_HTTP_FROM_REQUEST_LINE : STRATA_HTTP_FROM_STATUS_LINE);
-  }
-  return outcome == EVHTTP_PARSE_PARTIAL ? step_through_start_line(parser, data, len) : outcome;
-}
-
 static result parse_fields(struct evhttp_head_parser *parser, const char *data, size_t len) {
   uint32_t max = parser->limits.head_len, end = least(len, max);
   while (parser->scan_off < end) {
@@ -367,12 +358,30 @@ static result parse_fields(struct evhttp_head_parser *parser, const char *data, 
   return parser->scan_off >= max ? EVHTTP_PARSE_HEAD_TOO_LARGE : EVHTTP_PARSE_PARTIAL;
 }
 
+#ifdef __GNUC__
+__attribute__((noinline)) /* or the short path below saves registers that only this one needs */
+#endif
+static result
+parse_by_steps(struct evhttp_head_parser *parser, const char *data, size_t len) {
+  result outcome = step_through_start_line(parser, data, len);
+  if (outcome == EVHTTP_PARSE_PARTIAL && parser->state >= FIELD_START) {
+    outcome = parse_fields(parser, data, len);
+  }
+  return outcome;
+}
+
+static enum strata_http_lines_from first_line(enum state state) {
+  if (state == LEADING) return STRATA_HTTP_FROM_REQUEST_LINE;
+  return state == RESPONSE_VERSION ? STRATA_HTTP_FROM_STATUS_LINE : STRATA_HTTP_FROM_FIELDS;
+}
+
 enum evhttp_parse_result evhttp_head_parse(struct evhttp_head_parser *parser, const char *data,
                                            size_t len) {
-  if (parser->error != EVHTTP_PARSE_PARTIAL) return parser->error;
-  if (parser->state < FIELD_START) parser->error = parse_start_line(parser, data, len);
-  if (parser->error == EVHTTP_PARSE_PARTIAL && parser->state >= FIELD_START) {
-    parser->error = parse_fields(parser, data, len);
+  result outcome = parser->error;
+  if (outcome != EVHTTP_PARSE_PARTIAL) return outcome;
+  if (parser->scan_off == 0) {
+    outcome = take_lines(parser, data, len, first_line((enum state)parser->state));
   }
-  return parser->error;
+  if (outcome == EVHTTP_PARSE_PARTIAL) outcome = parse_by_steps(parser, data, len);
+  return parser->error = outcome;
 }

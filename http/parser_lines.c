@@ -71,6 +71,11 @@ const struct strata_http_lines *strata_http_lines_current(void) {
   return lines ? lines : use_fastest();
 }
 
+int strata_http_lines_take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
+                           enum strata_http_lines_from from) {
+  return strata_http_lines_current()->take(parser, data, end, from);
+}
+
 void strata_http_lines_use(const struct strata_http_lines *lines) {
   if (lines) {
     atomic_store_explicit(&in_use, lines, memory_order_relaxed);

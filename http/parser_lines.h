@@ -34,6 +34,10 @@ struct strata_http_lines {
 /* The fastest that this machine runs, or the one that strata_http_lines_use() has set. */
 const struct strata_http_lines *strata_http_lines_current(void);
 
+/* Its take(). */
+int strata_http_lines_take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
+                           enum strata_http_lines_from from);
+
 /* Each that this machine runs, the portable one first; NULL from the end of the list on. */
 const struct strata_http_lines *strata_http_lines_get(unsigned index);
 

@@ -12,113 +12,113 @@
 #define BLOCK_LEN 64
 
 struct ends {
-  const char *data;
-  uint32_t end;
-  /* The current block: its offset; 64 bytes that may be read and hold it from `skip` on; a bit for
-   * each byte that would lie behind `end`, so that each search ends there. */
-  uint32_t block;
-  unsigned skip;
-  const char *bytes;
-  uint64_t behind;
+  const char *bytes; /* The data, or a copy that is longer. */
+  size_t last_block; /* The offset of the last block that may be read. */
+  /* The current block: its offset; a bit for each byte that is not of the class. Of the text's,
+   * those before where the walk stands are cleared. */
+  size_t block;
   uint64_t not_token_bits, not_text_bits;
-  char *copy; /* BLOCK_LEN bytes, apart so that the rest can live in registers. */
 };
 
-/* Nothing behind `end` may be read. The last block is read from further ahead and shifted; a
- * message that is shorter than a block is copied. */
-LINES_FN void enter_last_block(struct ends *ends, uint32_t len) {
-  ends->behind = UINT64_MAX << len;
-  if (ends->end >= BLOCK_LEN) {
-    ends->bytes = ends->data + ends->end - BLOCK_LEN;
-    ends->skip = (BLOCK_LEN - len) % BLOCK_LEN; /* With no byte in it, `behind` has all bits. */
-  } else {
-    memset(ends->copy, 0, BLOCK_LEN);
-    memcpy(ends->copy, ends->data + ends->block, len);
-    ends->bytes = ends->copy;
-    ends->skip = 0;
-  }
-}
-
-LINES_FN void enter_block(struct ends *ends, uint32_t block) {
-  uint32_t len = ends->end - block;
-  ends->block = block;
-  if (len < BLOCK_LEN) {
-    enter_last_block(ends, len);
-  } else {
-    ends->bytes = ends->data + block;
-    ends->skip = 0;
-    ends->behind = 0;
-  }
+/* What is less than a block: nothing behind it may be read. No run ends in the bytes added. */
+static __attribute__((noinline)) const char *copy_short(char *copy, const char *data, size_t len) {
+  memset(copy, 'x', BLOCK_LEN);
+  memcpy(copy, data, len);
+  return copy;
 }
 
 LINES_FN uint64_t find_not_token(const struct ends *ends) {
-  return not_token(ends->bytes) >> ends->skip | ends->behind;
+  return not_token(ends->bytes + ends->block);
 }
 
 LINES_FN uint64_t find_not_target(const struct ends *ends) {
-  return not_target(ends->bytes) >> ends->skip | ends->behind;
+  return not_target(ends->bytes + ends->block);
 }
 
 LINES_FN uint64_t find_not_text(const struct ends *ends) {
-  return not_text(ends->bytes) >> ends->skip | ends->behind;
+  return not_text(ends->bytes + ends->block);
 }
 
-LINES_FN void ends_open(struct ends *ends, const char *data, uint32_t end, uint32_t off) {
-  ends->data = data;
-  ends->end = end;
+LINES_FN size_t first_of(const struct ends *ends, uint64_t bits) {
+  return ends->block + (size_t)__builtin_ctzll(bits);
+}
+
+/* The bits from `off` on. */
+LINES_FN uint64_t bits_from(const struct ends *ends, uint64_t bits, size_t off) {
+  if (off <= ends->block) return bits;
+  return off - ends->block < BLOCK_LEN ? bits & UINT64_MAX << (off - ends->block) : 0;
+}
+
+/* The block at `off`, or the last one, which then starts with bytes that were searched already. */
+LINES_FN void enter_block(struct ends *ends, size_t off) {
+  ends->block = off < ends->last_block ? off : ends->last_block;
+}
+
+LINES_FN int next_block(struct ends *ends) {
+  if (ends->block == ends->last_block) return 0;
+  enter_block(ends, ends->block + BLOCK_LEN);
+  return 1;
+}
+
+LINES_FN void ends_open(struct ends *ends, const char *data, size_t limit, size_t off, char *copy) {
+  const int is_short = limit < BLOCK_LEN;
+  ends->bytes = is_short ? copy_short(copy, data, limit) : data;
+  ends->last_block = is_short ? 0 : limit - BLOCK_LEN;
   enter_block(ends, off);
   ends->not_token_bits = find_not_token(ends);
-  ends->not_text_bits = find_not_text(ends);
+  ends->not_text_bits = bits_from(ends, find_not_text(ends), off);
 }
 
-/* The bits from `off` on, of those of a block; `off` may lie behind it. */
-LINES_FN uint64_t bits_from(const struct ends *ends, uint64_t bits, uint32_t off) {
-  uint32_t shift = off - ends->block;
-  return shift < BLOCK_LEN ? bits >> shift << shift : 0;
+LINES_FN size_t ends_method(const struct ends *ends) {
+  uint64_t bits = ends->not_token_bits;
+  return bits ? first_of(ends, bits) : 0;
 }
 
-/* As bits_from(), for the block that was just entered: `off` may lie before it. */
-LINES_FN uint64_t entered_bits_from(const struct ends *ends, uint64_t bits, uint32_t off) {
-  return off > ends->block ? bits & UINT64_MAX << (off - ends->block) : bits;
-}
-
-LINES_FN uint32_t first_of(const struct ends *ends, uint64_t bits) {
-  return ends->block + (uint32_t)__builtin_ctzll(bits);
-}
-
-LINES_FN uint32_t ends_token(struct ends *ends, uint32_t off) {
-  uint64_t bits = bits_from(ends, ends->not_token_bits, off);
-  while (!bits) {
-    enter_block(ends, ends->block + BLOCK_LEN);
-    ends->not_text_bits = find_not_text(ends);
-    ends->not_token_bits = find_not_token(ends);
-    bits = entered_bits_from(ends, ends->not_token_bits, off);
-  }
-  return first_of(ends, bits);
-}
-
-LINES_FN uint32_t ends_text(struct ends *ends, uint32_t off) {
-  uint64_t bits = bits_from(ends, ends->not_text_bits, off);
-  if (bits) return first_of(ends, bits);
-  do {
-    enter_block(ends, ends->block + BLOCK_LEN);
-    ends->not_text_bits = find_not_text(ends);
-    bits = entered_bits_from(ends, ends->not_text_bits, off);
-  } while (!bits);
-  ends->not_token_bits = find_not_token(ends);
-  return first_of(ends, bits);
-}
-
-LINES_FN uint32_t ends_target(struct ends *ends, uint32_t off) {
+LINES_FN size_t ends_target(struct ends *ends, size_t off) {
   uint64_t bits = bits_from(ends, find_not_target(ends), off);
   if (bits) return first_of(ends, bits);
   do {
-    enter_block(ends, ends->block + BLOCK_LEN);
-    bits = entered_bits_from(ends, find_not_target(ends), off);
+    if (!next_block(ends)) return 0;
+    bits = bits_from(ends, find_not_target(ends), off);
   } while (!bits);
-  ends->not_text_bits = find_not_text(ends);
   ends->not_token_bits = find_not_token(ends);
+  ends->not_text_bits = bits_from(ends, find_not_text(ends), off);
   return first_of(ends, bits);
+}
+
+LINES_FN size_t ends_text(struct ends *ends, size_t off) {
+  if (ends->not_text_bits) return first_of(ends, ends->not_text_bits);
+  do {
+    if (!next_block(ends)) return 0;
+    ends->not_text_bits = bits_from(ends, find_not_text(ends), off);
+  } while (!ends->not_text_bits);
+  ends->not_token_bits = find_not_token(ends);
+  return first_of(ends, ends->not_text_bits);
+}
+
+LINES_FN size_t field_across_blocks(struct ends *ends, size_t off, size_t *out_name_end) {
+  uint64_t bits = bits_from(ends, ends->not_token_bits, off);
+  while (!bits) {
+    if (!next_block(ends)) return 0;
+    ends->not_token_bits = find_not_token(ends);
+    ends->not_text_bits = bits_from(ends, find_not_text(ends), off);
+    bits = bits_from(ends, ends->not_token_bits, off);
+  }
+  *out_name_end = first_of(ends, bits);
+  return ends_text(ends, off);
+}
+
+/* A line that ends in the block has its name there: what is no text is no token. */
+LINES_FN size_t ends_field(struct ends *ends, size_t off, size_t *out_name_end) {
+  if (!ends->not_text_bits) return field_across_blocks(ends, off, out_name_end);
+  *out_name_end = first_of(ends, ends->not_token_bits & UINT64_MAX << (off - ends->block));
+  return first_of(ends, ends->not_text_bits);
+}
+
+/* An LF in the next block is passed on entering that. */
+LINES_FN void ends_pass_line_end(struct ends *ends) {
+  ends->not_text_bits &= ends->not_text_bits - 1;
+  ends->not_text_bits &= ends->not_text_bits - 1;
 }
 
 #include "http/parser_lines_walk.h"
@@ -126,7 +126,5 @@ LINES_FN uint32_t ends_target(struct ends *ends, uint32_t off) {
 static TARGET int take(struct evhttp_head_parser *parser, const char *data, uint32_t end,
                        enum strata_http_lines_from from) {
   char copy[BLOCK_LEN];
-  struct ends ends;
-  ends.copy = copy;
-  return walk_lines(&ends, parser, data, end, from);
+  return walk_lines(copy, parser, data, end, from);
 }

@@ -24,6 +24,12 @@ const uint8_t strata_http_char_class[256] = {
 };
 /* clang-format on */
 
+const uint8_t strata_http_hex_digit[256] = {
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22, ['7'] = 23,
+    ['8'] = 24, ['9'] = 25, ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31,
+    ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+};
+
 static const char *scan_class(const char *bytes, const char *end, uint8_t mask) {
   while (bytes < end && strata_http_is(*bytes, mask)) ++bytes;
   return bytes;

@@ -30,10 +30,12 @@ static inline int strata_http_is(char byte, uint8_t mask) {
   return (strata_http_char_class[(unsigned char)byte] & mask) != 0;
 }
 
+/* For each hexadecimal digit 16 more than its value, 0 for all other bytes. */
+extern const uint8_t strata_http_hex_digit[256];
+
 /* The value of a hexadecimal digit; `digit` must be one. */
 static inline unsigned strata_http_hex_value(char digit) {
-  unsigned char c = (unsigned char)digit;
-  return c <= '9' ? c - (unsigned)'0' : (c | 0x20u) - 'a' + 10u;
+  return strata_http_hex_digit[(unsigned char)digit] & 0x0fu;
 }
 
 /* Each returns the first byte from `bytes` on that is not of its class, or `end`. */
