@@ -200,6 +200,7 @@ void bufferevent_free(struct bufferevent *bufev) {
    * may have a new owner before that. */
   bev->bev.be_ops->detach(bev);
   if (bev->rate_limit) bufferevent_rate_limit_detach(bev);
+  bufferevent_stop_inactivity(bev);
   (void)release(bev);
 }
 
@@ -354,6 +355,7 @@ static void use_priority(struct bufferevent_private *bev, int priority) {
   bev->priority = (uint8_t)priority;
   event_base_set_callback_priority(bev->bev.ev_base, &bev->source.task, priority);
   event_base_set_callback_priority(bev->bev.ev_base, &bev->deferred, priority);
+  if (bev->rate_limit) bufferevent_rate_limit_set_priority(bev, priority);
   if (bev->bev.be_ops->set_priority) bev->bev.be_ops->set_priority(bev, priority);
 }
 

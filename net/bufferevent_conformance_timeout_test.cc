@@ -41,6 +41,15 @@ TEST_P(ConformanceTimeout, ReadingTimesOutAndIsDisabled) {
   EXPECT_TRUE(Until([&] { return b_.events.size() > num_events; }));
 }
 
+// Whatever it lies over: nothing else is in the loop.
+TEST_P(ConformanceTimeout, FiresInALoopOfItsOwn) {
+  SetTimeouts(b_, 20, 0);
+  b_.on_event = [&](short) { event_base_loopexit(loop_, nullptr); };
+  b_.Enable(EV_READ);
+  event_base_dispatch(loop_);
+  EXPECT_EQ(std::vector<short>{kReadTimeout}, b_.events);
+}
+
 TEST_P(ConformanceTimeout, SetAfterEnabling) {
   b_.Enable(EV_READ);
   Settle();

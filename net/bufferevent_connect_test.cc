@@ -143,28 +143,58 @@ TEST_P(Connect, AlreadyUnderWay) {
 }
 
 #ifndef _WIN32
+// In a directory of its own.
+class UnixListener {
+ public:
+  UnixListener() {
+    EXPECT_NE(nullptr, mkdtemp(directory_));
+    address_.sun_family = AF_UNIX;
+    snprintf(address_.sun_path, sizeof(address_.sun_path), "%s/socket", directory_);
+    EXPECT_EQ(0, bind(fd_, address(), sizeof(address_)));
+    EXPECT_EQ(0, listen(fd_, 5));
+  }
+  ~UnixListener() {
+    evutil_closesocket(fd_);
+    unlink(address_.sun_path);
+    rmdir(directory_);
+  }
+  int Connect(struct bufferevent *bev) {
+    return bufferevent_socket_connect(bev, address(), sizeof(address_));
+  }
+  evutil_socket_t Accept() { return accept(fd_, nullptr, nullptr); }
+
+ private:
+  struct sockaddr *address() {
+    return reinterpret_cast<struct sockaddr *>(&address_);
+  }
+
+  const evutil_socket_t fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+  char directory_[32] = "/tmp/strata_connect_XXXXXX";
+  struct sockaddr_un address_ = {};
+};
+
 TEST_P(Connect, OverAUnixSocket) {
-  char directory[] = "/tmp/strata_connect_XXXXXX";
-  ASSERT_NE(nullptr, mkdtemp(directory));
-  struct sockaddr_un sun;
-  memset(&sun, 0, sizeof(sun));
-  sun.sun_family = AF_UNIX;
-  snprintf(sun.sun_path, sizeof(sun.sun_path), "%s/socket", directory);
-  const evutil_socket_t listener = socket(AF_UNIX, SOCK_STREAM, 0);
-  ASSERT_EQ(0, bind(listener, reinterpret_cast<struct sockaddr *>(&sun), sizeof(sun)));
-  ASSERT_EQ(0, listen(listener, 5));
+  UnixListener listener;
   bev_.Write("abc");
-  ASSERT_EQ(
-      0, bufferevent_socket_connect(bev_, reinterpret_cast<struct sockaddr *>(&sun), sizeof(sun)));
+  ASSERT_EQ(0, listener.Connect(bev_));
   fd_ = bufferevent_getfd(bev_);
   EXPECT_TRUE(loop_.RunUntil([&] { return bev_.output_len() == 0 && !bev_.events.empty(); }));
   EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
-  const evutil_socket_t peer = accept(listener, nullptr, nullptr);
+  const evutil_socket_t peer = listener.Accept();
   EXPECT_EQ("abc", RecvAll(peer, 3));
   evutil_closesocket(peer);
-  evutil_closesocket(listener);
-  unlink(sun.sun_path);
-  rmdir(directory);
+}
+
+// The connection that is made at once is told like any other, by the event alone. libevent calls
+// the write callback as well.
+TEST_P(Connect, OverAUnixSocketWithNothingToWrite) {
+  UnixListener listener;
+  ASSERT_EQ(0, listener.Connect(bev_));
+  fd_ = bufferevent_getfd(bev_);
+  EXPECT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+  loop_.Settle();
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_CONNECTED}, bev_.events);
+  EXPECT_EQ(kOnLibevent ? 1 : 0, bev_.writes);
 }
 #endif
 

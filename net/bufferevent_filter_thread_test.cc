@@ -111,4 +111,23 @@ TEST_P(BuffereventFilterThreads, ThreadsafeOverOneThatIsNot) {
   writer.join();
 }
 
+// Its callback would release a lock that was not there when it began.
+TEST_P(BuffereventFilterThreads, ThreadsafeOverOneThatIsNotAndIsInUse) {
+  if (GetParam().options) GTEST_SKIP();
+  if (kOnLibevent) GTEST_SKIP() << "makes the lock";
+  if (OnCompletions() && !GetParam().over_pair) GTEST_SKIP() << "has a lock from the first";
+  auto below = std::make_unique<Bev>(below_);
+  struct bufferevent *filter = nullptr;
+  below->on_read = [&] {
+    filter = bufferevent_filter_new(*below, nullptr, nullptr, BEV_OPT_THREADSAFE, nullptr, nullptr);
+  };
+  below->Enable(EV_READ);
+  peer_->Write("abc");
+  ASSERT_TRUE(loop_.RunUntil([&] { return below->received == "abc"; }));
+  EXPECT_EQ(nullptr, filter);
+  // It is as it was.
+  peer_->Write("def");
+  EXPECT_TRUE(loop_.RunUntil([&] { return below->received == "abcdef"; }));
+}
+
 }  // namespace

@@ -103,11 +103,13 @@ struct bufferevent_private {
   struct bufferevent_pending pending;
   uint8_t waiting; /* EV_READ, EV_WRITE: waits for progress, as of the last update() */
   uint8_t untimed; /* EV_READ, EV_WRITE: waits without its timer, for which there was no memory */
+  bool keeps_loop; /* a timer keeps the loop going, for which there is no descriptor */
   int dns_error;   /* EVUTIL_EAI_... of the last lookup, or 0 */
   bool is_serving; /* its callbacks are being run: output waits for their end */
   bool is_freed;   /* bufferevent_free() was called */
   bool watches_input; /* there has been a high watermark */
   bool is_connecting;
+  bool has_connect_timed_out; /* it goes on all the same */
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
   int connect_error;       /* a refusal that came at once, to be told from the loop, or 0 */
@@ -215,11 +217,19 @@ void bufferevent_run_if_due(struct bufferevent_private *bev, short directions, i
  * it fires how long ago the last progress was, so that progress costs a store. --- */
 
 void bufferevent_init_inactivity(struct bufferevent_private *bev);
+/* Whether writing waits for a connection: also while it is disabled, but only until that has been
+ * told to take too long. */
+static inline bool bufferevent_awaits_connection(const struct bufferevent_private *bev) {
+  if (!bev->is_connecting || bev->is_freed || bev->write_suspended) return false;
+  return !bev->has_connect_timed_out || bev->bev.enabled & EV_WRITE;
+}
+
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing
- * with output to write. */
+ * with output to write or a connection to be made. */
 static inline bool bufferevent_awaits_progress(const struct bufferevent_private *bev,
                                                short direction) {
-  if (direction == EV_WRITE && !bev->output.total_len && !bev->is_connecting) return false;
+  if (direction == EV_WRITE && bev->is_connecting) return bufferevent_awaits_connection(bev);
+  if (direction == EV_WRITE && !bev->output.total_len) return false;
   if (!bufferevent_is_active(bev, direction)) return false;
   return !bev->bev.be_ops->is_socket || (bev->bev.ev_read.ev_fd >= 0 && !bev->is_unconnected);
 }
@@ -237,12 +247,16 @@ static inline short bufferevent_waiting(const struct bufferevent_private *bev) {
   short waiting = bufferevent_awaits_progress(bev, EV_READ) ? EV_READ : 0;
   return bufferevent_awaits_progress(bev, EV_WRITE) ? waiting | EV_WRITE : waiting;
 }
+/* Where no descriptor does it, a timer keeps the loop going, but only while its direction waits. */
+void bufferevent_keep_loop_going(struct bufferevent_private *bev);
 /* bufferevent_expect_progress() for those of `waiting`, which is bufferevent_waiting(), that did
  * not wait so far. */
 static inline short bufferevent_follow_waiting(struct bufferevent_private *bev, short waiting) {
   short begun = waiting & ~bev->waiting;
   bev->waiting = (uint8_t)waiting;
-  return bufferevent_expect_progress(bev, begun);
+  short untimed = bufferevent_expect_progress(bev, begun);
+  if (!bev->bev.be_ops->is_socket) bufferevent_keep_loop_going(bev);
+  return untimed;
 }
 
 void bufferevent_note_time(struct bufferevent_private *bev, short direction);

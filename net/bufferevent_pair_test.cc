@@ -341,6 +341,62 @@ TEST_P(BuffereventPair, WriteTimeoutNeedsOutput) {
   EXPECT_EQ(5u, pair_[0].output_len());
 }
 
+TEST_P(BuffereventPair, TimeoutsKeepTheLoopRunning) {
+  const struct timeval soon = Ms(20);
+  EXPECT_EQ(0, bufferevent_set_timeouts(pair_[1], &soon, nullptr));
+  pair_[1].Enable(EV_READ);
+  EXPECT_EQ(1, event_base_dispatch(loop_));
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_READING | BEV_EVENT_TIMEOUT}, pair_[1].events);
+  EXPECT_EQ(0, bufferevent_set_timeouts(pair_[0], nullptr, &soon));
+  pair_[0].Write("stuck");
+  pair_[0].Enable(EV_WRITE);
+  EXPECT_EQ(1, event_base_dispatch(loop_));
+  EXPECT_EQ(std::vector<short>{BEV_EVENT_WRITING | BEV_EVENT_TIMEOUT}, pair_[0].events);
+}
+
+// libevent's timers are not tied to the watermark, nor to the output.
+TEST_P(BuffereventPair, TimeoutsKeepTheLoopRunningOnlyWhileTheyRun) {
+  if (kOnLibevent) GTEST_SKIP();
+  const struct timeval hour = {3600, 0};
+  auto set = [&](const struct timeval *timeout) {
+    for (int i = 0; i < 2; i++) EXPECT_EQ(0, bufferevent_set_timeouts(pair_[i], timeout, timeout));
+  };
+  auto is_kept_going = [&] {
+    const struct timeval now = {0, 0};
+    event_base_loop(loop_, EVLOOP_NONBLOCK);  // What is deferred.
+    event_base_loopexit(loop_, &now);
+    event_base_loop(loop_, EVLOOP_ONCE);
+    return event_base_loop(loop_, EVLOOP_NONBLOCK) == 0;
+  };
+  set(&hour);
+  EXPECT_FALSE(is_kept_going()) << "nothing to read or write";
+  pair_[1].StopTaking();
+  pair_[1].Enable(EV_READ);
+  EXPECT_TRUE(is_kept_going());
+  pair_[1].Disable(EV_READ);
+  EXPECT_FALSE(is_kept_going()) << "disabled";
+  pair_[0].Write("abc");
+  EXPECT_TRUE(is_kept_going());
+  pair_[0].Disable(EV_WRITE);
+  EXPECT_FALSE(is_kept_going()) << "disabled with output";
+  pair_[0].Enable(EV_WRITE);
+  pair_[1].Watermark(EV_READ, 0, 3);
+  pair_[1].Enable(EV_READ);
+  EXPECT_EQ(3u, pair_[1].input_len());
+  EXPECT_FALSE(is_kept_going()) << "full";
+  pair_[1].Take();
+  EXPECT_TRUE(is_kept_going());
+  set(nullptr);
+  EXPECT_FALSE(is_kept_going()) << "no timeouts";
+  set(&hour);
+  EXPECT_TRUE(is_kept_going());
+  struct bufferevent *reading = pair_[1];
+  bufferevent_incref(reading);
+  pair_[1].Free();
+  EXPECT_FALSE(is_kept_going()) << "freed";
+  bufferevent_decref(reading);
+}
+
 TEST_P(BuffereventPair, AnIdlePairKeepsNoLoopRunning) {
   pair_.EnableBoth();
   loop_.Settle();

@@ -5,6 +5,7 @@
 #include <event2/event.h>
 
 #include "loop/base_clock.h"
+#include "loop/completion.h"
 #include "net/bufferevent_internal.h"
 #include "util/clock.h"
 #include "util/socket.h"
@@ -49,6 +50,19 @@ short bufferevent_start_timers(struct bufferevent_private *bev, short directions
   return failed;
 }
 
+static bool keeps_loop(struct bufferevent_private *bev, short direction) {
+  return timeout_of(bev, direction) && bufferevent_awaits_progress(bev, direction) &&
+         event_pending(timer_of(bev, direction), EV_TIMEOUT, NULL);
+}
+
+void bufferevent_keep_loop_going(struct bufferevent_private *bev) {
+  if (bev->bev.be_ops->is_socket) return;
+  bool keeps = keeps_loop(bev, EV_READ) || keeps_loop(bev, EV_WRITE);
+  if (keeps == bev->keeps_loop) return;
+  bev->keeps_loop = keeps;
+  event_base_keep_going(bev->bev.ev_base, keeps ? 1 : -1);
+}
+
 static void report_no_memory(struct bufferevent_private *bev, short direction) {
   int error = strata_error_from_errno(errno);
   bufferevent_disable(&bev->bev, direction);
@@ -67,6 +81,7 @@ static void look(struct bufferevent_private *bev, short direction) {
   int64_t due = strata_ns_add(*since_of(bev, direction), length_ns(bev, timeout));
   int64_t now = event_base_loop_time_ns(bev->bev.ev_base);
   if (due <= now) {
+    if (direction == EV_WRITE && bev->is_connecting) bev->has_connect_timed_out = true;
     bufferevent_disable(&bev->bev, direction);
     bufferevent_run_timeoutcb(bev, direction);
     return;
@@ -78,6 +93,7 @@ static void look(struct bufferevent_private *bev, short direction) {
 static void on_timer(struct bufferevent_private *bev, short direction) {
   if (!bufferevent_hold(bev)) return;
   look(bev, direction);
+  bufferevent_keep_loop_going(bev);
   bufferevent_release(bev);
 }
 
@@ -99,7 +115,7 @@ static void init_timer(struct bufferevent_private *bev, short direction,
   event_assign(timer, bev->bev.ev_base, -1, EV_FINALIZE, callback, bev);
   event_priority_set(timer, bev->priority);
   /* A timer stays armed after its direction has become inactive, and must not keep the loop going
-   * then. */
+   * then: bufferevent_keep_loop_going() does, where nothing else would. */
   timer->ev_evcallback.evcb_flags |= EVLIST_INTERNAL;
 }
 
@@ -111,6 +127,7 @@ void bufferevent_init_inactivity(struct bufferevent_private *bev) {
 void bufferevent_stop_inactivity(struct bufferevent_private *bev) {
   event_del_noblock(&bev->bev.ev_read);
   event_del_noblock(&bev->bev.ev_write);
+  bufferevent_keep_loop_going(bev);
 }
 
 /* On failure the timer and the timeout stay as they are. */
@@ -137,6 +154,7 @@ int bufferevent_set_timeouts(struct bufferevent *bufev, const struct timeval *ti
   strata_lock_acquire(bev->lock);
   int result = set_timeout(bev, EV_READ, timeout_read);
   if (set_timeout(bev, EV_WRITE, timeout_write) < 0) result = -1;
+  bufferevent_keep_loop_going(bev);
   strata_lock_release(bev->lock);
   return result;
 }

@@ -75,10 +75,7 @@ static void resume(struct evconnlistener *listener) {
   if (listener->is_paused) (void)set_paused(listener, false); /* the timer has its place */
 }
 
-static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
-  struct evconnlistener *listener = arg;
-  (void)fd;
-  (void)what;
+void strata_listener_resume(struct evconnlistener *listener) {
   if (!strata_listener_hold(listener)) return;
   bool was_paused = listener->is_paused;
   resume(listener);
@@ -87,6 +84,12 @@ static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
     strata_listener_pause(listener);
   }
   strata_listener_release(listener);
+}
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg) {
+  (void)fd;
+  (void)what;
+  strata_listener_resume(arg);
 }
 
 /* Nothing is lost: the kernel keeps the connections, and the readiness is remembered. */
@@ -107,8 +110,19 @@ static bool is_repeated(const struct evconnlistener *listener) {
   return listener->uses_port || !(event_base_get_features(listener->base) & EV_FEATURE_ET);
 }
 
+static bool is_relieved(struct evconnlistener *listener, int error) {
+  strata_listener_relief relief = listener->relief;
+  void *arg = listener->relief_arg;
+  if (!relief || !strata_error_exhausted(error)) return false;
+  strata_lock_release(listener->lock);
+  bool result = relief(listener, arg) != 0;
+  strata_lock_acquire(listener->lock);
+  return result;
+}
+
 void strata_listener_report_error(struct evconnlistener *listener, int error) {
   if (strata_error_exhausted(error) || is_repeated(listener)) strata_listener_pause(listener);
+  if (is_relieved(listener, error)) return;
   evconnlistener_errorcb callback = listener->error_callback;
   void *arg = listener->arg;
   if (!callback) {
@@ -244,6 +258,8 @@ static int set_bind_options(evutil_socket_t fd, int family, unsigned flags) {
   if (flags & LEV_OPT_REUSEABLE_PORT && evutil_make_listen_socket_reuseable_port(fd) < 0) return -1;
   if (flags & LEV_OPT_DEFERRED_ACCEPT && evutil_make_tcp_listen_socket_deferred(fd) < 0) return -1;
   if (flags & LEV_OPT_BIND_IPV6ONLY && evutil_make_listen_socket_ipv6only(fd) < 0) return -1;
+  if (flags & LEV_OPT_BIND_IPV4_AND_IPV6 && evutil_make_listen_socket_not_ipv6only(fd) < 0)
+    return -1;
   return 0;
 }
 
@@ -272,6 +288,7 @@ void evconnlistener_free(struct evconnlistener *listener) {
   strata_lock_acquire(listener->lock);
   listener->callback = NULL;
   listener->error_callback = NULL;
+  listener->relief = NULL;
   resume(listener);
   if (listener->uses_port) strata_accepts_end(listener);
   /* At once, though a running callback may hold the object a little longer: the caller may close
@@ -318,5 +335,13 @@ void evconnlistener_set_cb(struct evconnlistener *listener, evconnlistener_cb ca
 void evconnlistener_set_error_cb(struct evconnlistener *listener, evconnlistener_errorcb errorcb) {
   strata_lock_acquire(listener->lock);
   listener->error_callback = errorcb;
+  strata_lock_release(listener->lock);
+}
+
+void strata_listener_set_relief(struct evconnlistener *listener, strata_listener_relief relief,
+                                void *arg) {
+  strata_lock_acquire(listener->lock);
+  listener->relief = relief;
+  listener->relief_arg = arg;
   strata_lock_release(listener->lock);
 }

@@ -53,6 +53,44 @@ TEST(ListenerFamilies, Ipv6) {
   EXPECT_EQ(static_cast<int>(sizeof(sin6)), accepted.address_len);
 }
 
+#ifdef LEV_OPT_BIND_IPV4_AND_IPV6  // Not in libevent 2.1.
+// Whether a listener on the IPv6 wildcard, with this flag, takes a connection over IPv4. -1: no
+// listener.
+int TakesIpv4(unsigned flag) {
+  Loop loop;
+  Accepted accepted;
+  struct sockaddr_in6 any = {};
+  any.sin6_family = AF_INET6;
+  struct evconnlistener *listener =
+      evconnlistener_new_bind(loop, Accepted::Callback, &accepted, flag | LEV_OPT_CLOSE_ON_FREE, -1,
+                              reinterpret_cast<struct sockaddr *>(&any), sizeof(any));
+  if (listener == nullptr) return -1;
+  socklen_t len = sizeof(any);
+  EXPECT_EQ(0, getsockname(evconnlistener_get_fd(listener),
+                           reinterpret_cast<struct sockaddr *>(&any), &len));
+  struct sockaddr_in sin = Loopback(ntohs(any.sin6_port));
+  const evutil_socket_t client = socket(AF_INET, SOCK_STREAM, 0);
+  const bool is_connected =
+      connect(client, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)) == 0;
+  if (is_connected) {
+    EXPECT_TRUE(loop.RunUntil([&] { return accepted.num == 1; }));
+    EXPECT_EQ(AF_INET6, accepted.address.ss_family);
+  }
+  evutil_closesocket(client);
+  evconnlistener_free(listener);
+  return is_connected;
+}
+
+// Whatever the system's default is, one of the two shows that the flag is heeded.
+TEST(ListenerFamilies, Ipv4OnAnIpv6Address) {
+  const int alone = TakesIpv4(LEV_OPT_BIND_IPV6ONLY);
+  if (alone < 0) GTEST_SKIP() << "no IPv6";
+  EXPECT_EQ(0, alone);
+  EXPECT_EQ(1, TakesIpv4(LEV_OPT_BIND_IPV4_AND_IPV6));
+  EXPECT_EQ(1, TakesIpv4(LEV_OPT_BIND_IPV6ONLY | LEV_OPT_BIND_IPV4_AND_IPV6)) << "the last counts";
+}
+#endif
+
 #ifndef _WIN32
 TEST(ListenerFamilies, Unix) {
   struct sockaddr_un sun = {};

@@ -8,6 +8,7 @@
 
 #include "loop/completion.h"
 #include "loop/io_source.h"
+#include "net/listener_relief.h"
 #include "util/executor.h"
 #include "util/lock.h"
 
@@ -24,6 +25,8 @@ struct evconnlistener {
   evconnlistener_cb callback;
   evconnlistener_errorcb error_callback;
   void *arg;
+  strata_listener_relief relief;
+  void *relief_arg;
   strata_lock lock;
   int num_refs;
   unsigned flags; /* LEV_OPT_* */

@@ -202,6 +202,12 @@ void bufferevent_rate_limit_detach(struct bufferevent_private *bev) {
   bev->rate_limit->cfg = NULL; /* the user's, who may free it now */
 }
 
+void bufferevent_rate_limit_set_priority(struct bufferevent_private *bev, int priority) {
+  struct bufferevent_rate_limit *limit = bev->rate_limit;
+  event_base_set_callback_priority(bev->bev.ev_base, &limit->timer.ev_evcallback, priority);
+  event_base_set_callback_priority(bev->bev.ev_base, &limit->task, priority);
+}
+
 void bufferevent_rate_limit_leave_base(struct bufferevent_private *bev,
                                        struct rate_limit_move *out_move) {
   if (!bev->rate_limit) return;

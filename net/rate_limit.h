@@ -78,6 +78,9 @@ void bufferevent_rate_limit_settle(struct bufferevent_private *bev, short direct
 /* Leaves the group, and takes timer and task out of the base. */
 void bufferevent_rate_limit_detach(struct bufferevent_private *bev);
 
+/* Its timer and task get a priority, which is a base's. */
+void bufferevent_rate_limit_set_priority(struct bufferevent_private *bev, int priority);
+
 /* What moving to another base has to remember. */
 struct rate_limit_move {
   struct event_base *old_base;

@@ -302,6 +302,37 @@ TEST_F(Rate, LoopEndsWhenNothingWaits) {
   bufferevent_rate_limit_group_free(group);
 }
 
+// While something of a high priority is always active, what is below has no turn.
+TEST_F(Rate, PriorityIsThatOfTheBufferevent) {
+  if (kOnLibevent) GTEST_SKIP() << "the limit's timer keeps the one that it began with";
+  ASSERT_EQ(0, event_base_priority_init(loop_, 3));
+  Pair pair;
+  Bev bev(loop_, pair[0]);
+  bufferevent_set_rate_limit(bev, Cfg(10, 10, 10, 10, 5));
+  ASSERT_EQ(0, bufferevent_priority_set(bev, 0));
+  struct Busy {
+    struct event *event;
+    Bev *bev;
+    const long long deadline = WallUsec() + 10000000;
+  } busy = {nullptr, &bev};
+  busy.event = event_new(
+      loop_, -1, 0,
+      [](evutil_socket_t, short, void *arg) {
+        const Busy *self = static_cast<Busy *>(arg);
+        if (self->bev->output_len() > 0 && WallUsec() < self->deadline)
+          event_active(self->event, EV_TIMEOUT, 0);
+      },
+      &busy);
+  event_priority_set(busy.event, 0);
+  event_active(busy.event, EV_TIMEOUT, 0);
+  bev.Write(std::string(35, 'x'));
+  event_base_dispatch(loop_);
+  EXPECT_EQ(0u, bev.output_len());
+  EXPECT_LT(WallUsec(), busy.deadline);
+  EXPECT_EQ(35u, pair.Recv().size());
+  event_free(busy.event);
+}
+
 TEST_F(Rate, MovesToAnotherBase) {
   // libevent leaves the timer in the old base.
   if (kOnLibevent) GTEST_SKIP();

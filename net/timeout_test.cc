@@ -368,33 +368,63 @@ TEST_P(Timeout, ManyAtOnce) {
 // ---- Connecting ----
 
 // A listener whose backlog is full leaves further connections pending: Linux drops their SYN.
-TEST_P(Timeout, WhileConnecting) {
-  if (!GetParam().tcp) GTEST_SKIP();
-  const evutil_socket_t listener = socket(AF_INET, SOCK_STREAM, 0);
-  struct sockaddr_in sin = Loopback();
-  ASSERT_EQ(0, bind(listener, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
-  ASSERT_EQ(0, listen(listener, 0));
-  sin = AddressOf(listener);
-  std::vector<evutil_socket_t> fillers;
-  for (int i = 0; i < 4; i++) {
-    fillers.push_back(socket(AF_INET, SOCK_STREAM, 0));
-    evutil_make_socket_nonblocking(fillers.back());
-    connect(fillers.back(), reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin));
-  }
-  {
-    Bev bev(loop_, -1, GetParam().options | BEV_OPT_CLOSE_ON_FREE);
-    EXPECT_EQ(0, Set(bev, 0, 30));
-    const long long begin = WallUsec();
-    ASSERT_EQ(
-        0, bufferevent_socket_connect(bev, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
-    EXPECT_TRUE(loop_.RunUntil([&] { return !bev.events.empty(); }));
-    if (bev.events[0] != BEV_EVENT_CONNECTED) {
-      EXPECT_EQ(kWriteTimeout, bev.events[0]);
-      EXPECT_GE(WallUsec() - begin, 30000 - kClockSlackUsec);
+class FullListener {
+ public:
+  FullListener() {
+    address_ = Loopback();
+    EXPECT_EQ(0, bind(fd_, address(), sizeof(address_)));
+    EXPECT_EQ(0, listen(fd_, 0));
+    address_ = AddressOf(fd_);
+    for (evutil_socket_t &filler : fillers_) {
+      filler = socket(AF_INET, SOCK_STREAM, 0);
+      evutil_make_socket_nonblocking(filler);
+      connect(filler, address(), sizeof(address_));
     }
   }
-  for (const evutil_socket_t fd : fillers) evutil_closesocket(fd);
-  evutil_closesocket(listener);
+  ~FullListener() {
+    for (const evutil_socket_t filler : fillers_) evutil_closesocket(filler);
+    evutil_closesocket(fd_);
+  }
+  int Connect(struct bufferevent *bev) {
+    return bufferevent_socket_connect(bev, address(), sizeof(address_));
+  }
+
+ private:
+  struct sockaddr *address() {
+    return reinterpret_cast<struct sockaddr *>(&address_);
+  }
+
+  const evutil_socket_t fd_ = socket(AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in address_;
+  evutil_socket_t fillers_[4];
+};
+
+TEST_P(Timeout, WhileConnecting) {
+  if (!GetParam().tcp) GTEST_SKIP();
+  FullListener listener;
+  // Whether writing is enabled makes no difference.
+  for (const bool is_enabled : {true, false}) {
+    Bev bev(loop_, -1, GetParam().options | BEV_OPT_CLOSE_ON_FREE);
+    if (!is_enabled) bev.Disable(EV_WRITE);
+    EXPECT_EQ(0, Set(bev, 0, 30));
+    const long long begin = WallUsec();
+    ASSERT_EQ(0, listener.Connect(bev));
+    ASSERT_TRUE(loop_.RunUntil([&] { return !bev.events.empty(); }));
+    if (bev.events[0] == BEV_EVENT_CONNECTED) continue;
+    EXPECT_EQ(kWriteTimeout, bev.events[0]);
+    EXPECT_GE(WallUsec() - begin, 30000 - kClockSlackUsec);
+    EXPECT_EQ(0, bufferevent_get_enabled(bev) & EV_WRITE);
+    // It is told once; libevent tells it again and again.
+    Pass(100);
+    if (kOnLibevent) {
+      EXPECT_LE(2u, bev.events.size());
+      continue;
+    }
+    EXPECT_EQ(1u, bev.events.size());
+    bev.Enable(EV_WRITE);  // Who enables it waits on.
+    ASSERT_TRUE(loop_.RunUntil([&] { return bev.events.size() == 2; }));
+    EXPECT_TRUE(bev.events[1] == kWriteTimeout || bev.events[1] == BEV_EVENT_CONNECTED);
+  }
 }
 
 }  // namespace

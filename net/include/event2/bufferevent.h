@@ -23,8 +23,10 @@
  * the bufferevent and its buffers must not be used any more. The base must outlive it.
  *
  * Threads. A bufferevent with BEV_OPT_THREADSAFE may be used from any thread, and so may its
- * buffers, which share its lock. That lock is held while its callbacks run, unless it has
- * BEV_OPT_UNLOCK_CALLBACKS. Others belong to the thread of the loop.
+ * buffers, which share its lock. That lock is held while its callbacks run: two loops whose
+ * callbacks write to each other's bufferevents can wait for each other for ever. With
+ * BEV_OPT_UNLOCK_CALLBACKS (and BEV_OPT_DEFER_CALLBACKS, which it needs) callbacks run without the
+ * lock, and may use any bufferevent. Others belong to the thread of the loop.
  *
  * Errors. int functions return 0 on success and -1 on failure, pointer functions NULL on failure,
  * unless said otherwise. A failed call leaves the bufferevent and the bytes in it as they were.

@@ -66,6 +66,10 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener *listener, void *ar
 /** An IPv6 address takes IPv6 connections only (IPV6_V6ONLY, RFC 3493 section 5.3), whatever the
  * system's default is. Only evconnlistener_new_bind() knows it. */
 #define LEV_OPT_BIND_IPV6ONLY (1u << 8)
+/** An IPv6 address takes IPv4 connections too, from IPv4-mapped addresses (RFC 3493 section 3.7),
+ * whatever the system's default is, and LEV_OPT_BIND_IPV6ONLY says. Only evconnlistener_new_bind()
+ * knows it. */
+#define LEV_OPT_BIND_IPV4_AND_IPV6 (1u << 9)
 /** @} */
 
 /** A listener on `fd`, a bound socket that does not block. `backlog` is given to listen(2); a
