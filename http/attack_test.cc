@@ -58,7 +58,7 @@ class Attack : public LimitsTest {
   // A client that asks until it is served; how long that takes is bounded by the server's settings.
   void ExpectServed() {
     for (int tries = 0;; ++tries) {
-      ASSERT_LT(tries, 200);
+      ASSERT_LT(tries, 400);
       Client client(&loop_, server_.port());
       Response response;
       client.Send(GetRequest("/"));
@@ -70,9 +70,8 @@ class Attack : public LimitsTest {
   }
   // Has each attacker send a byte now and then, until the end of the test.
   void Trickle(const std::string &bytes) {
-    for (auto &attacker : attackers_) {
-      if (!attacker->closed()) attacker->Send(bytes);
-    }
+    // Though the server may have closed its side.
+    for (auto &attacker : attackers_) attacker->Send(bytes);
     trickling_ = true;
     Later(&loop_, 20, [this, bytes] {
       trickling_ = false;
@@ -106,6 +105,15 @@ TEST_F(Attack, IdleConnectionsGiveWay) {
   ExpectServed();
 }
 
+TEST_F(Attack, RefusedClientsThatStay) {
+  Connect("nonsense\r\n");
+  Trickle("a");
+  const auto start = std::chrono::steady_clock::now();
+  ExpectServed();
+  // They are put up with for 30 seconds, but not at the cost of others.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(20));
+}
+
 TEST_F(Attack, SlowBodies) {
   timeval tv = Ms(300);
   evhttp_set_read_timeout_tv(server_.http(), &tv);
@@ -113,6 +121,37 @@ TEST_F(Attack, SlowBodies) {
   Connect("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
   Trickle("a");
   ExpectServed();
+}
+
+// Nothing is set: their timeout is 50 seconds.
+TEST_F(Attack, SlowBodiesByDefault) {
+  Connect("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\na");
+  ExpectServed();
+}
+
+// The limit of connections is far away, that of descriptors is not.
+TEST_F(Attack, SlowHeadsTakeAllDescriptors) {
+  const int num_attackers = 100, num_free = 40;
+  // UBSan looks at a type for the first time with descriptors of its own.
+  EXPECT_EQ(Client(&loop_, server_.port()).Get(GetRequest("/")).status, 200);
+  accepted_ = 0;
+  for (int i = 0; i < num_attackers; ++i) {
+    attackers_.emplace_back(new Client(&loop_, server_.port()));
+    attackers_.back()->Send("GET / HTTP/1.1\r\nHost: a\r\nA: ");
+  }
+  const int reserved = dup(0);
+  ASSERT_GE(reserved, 0);
+  http_testing::DescriptorLimit limit(reserved + 1 + num_free);
+  ASSERT_TRUE(loop_.RunUntil([&] { return accepted_ >= num_free / 2; }));
+  loop_.Settle();
+  ASSERT_LT(accepted_, num_attackers);
+  close(reserved);
+  Client client(&loop_, server_.port());  // Behind all of them.
+  Trickle("a");
+  EXPECT_EQ(client.Get(GetRequest("/")).status, 200);
+  EXPECT_GE(accepted_, num_attackers);
+  // No more have gone than had to.
+  EXPECT_GT(evhttp_get_connection_count(server_.http()), num_free / 2);
 }
 
 TEST_F(Attack, SlowReaders) {
@@ -214,6 +253,35 @@ TEST_F(LimitsTest, FirstByteAndIdleTimeAreSetApart) {
   EXPECT_TRUE(idle.WaitClosed());
   EXPECT_EQ(patient.Get(GetRequest("/")).status, 200);
   EXPECT_TRUE(patient.WaitClosed());
+}
+
+// After those that are idle, and not for one that keeps up.
+TEST_F(LimitsTest, ABodyThatIsBehindGivesWay) {
+  evhttp_set_max_connections(server_.http(), 3);
+  evhttp_set_min_body_rate(server_.http(), 2048);
+  std::vector<evhttp_request *> held;
+  server_.On("/hold", [&](evhttp_request *req) { held.push_back(req); });
+  Client honest(&loop_, server_.port()), slow(&loop_, server_.port()), idle(&loop_, server_.port());
+  const std::string upload = PostRequest("/", std::string(100000, 'b'));
+  honest.Send(upload.substr(0, upload.size() - 40000));
+  slow.Send(upload.substr(0, upload.size() - 99999));
+  EXPECT_EQ(idle.Get(GetRequest("/")).status, 200);
+  bool waited = false;
+  Later(&loop_, 2500, [&] { waited = true; });
+  ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  Client one(&loop_, server_.port()), two(&loop_, server_.port());
+  one.Send(GetRequest("/hold"));
+  EXPECT_TRUE(idle.WaitClosed());
+  ASSERT_TRUE(loop_.RunUntil([&] { return held.size() == 1; }));
+  two.Send(GetRequest("/hold"));
+  EXPECT_TRUE(slow.WaitClosed());
+  ASSERT_TRUE(loop_.RunUntil([&] { return held.size() == 2; }));
+  EXPECT_EQ(AskOnce(GetRequest("/")).status, 503);
+  EXPECT_EQ(honest.Get(upload.substr(upload.size() - 40000)).status, 200);
+  for (evhttp_request *req : held) Reply(req, "x");
+  Response response;
+  EXPECT_TRUE(one.Receive(&response));
+  EXPECT_TRUE(two.Receive(&response));
 }
 
 TEST_F(LimitsTest, OldestIdleConnectionGivesWay) {

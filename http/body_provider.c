@@ -21,7 +21,8 @@ void strata_http_body_provider_start(struct strata_http_request *request,
                                      enum strata_http_delimiter delimiter, uint64_t len) {
   struct strata_http_body_provider *provider = &request->provider;
   provider->delimiter = delimiter;
-  provider->left = len;
+  provider->left =
+      delimiter == STRATA_HTTP_BY_CHUNKS && provider->len >= 0 ? (uint64_t)provider->len : len;
   provider->started = 1;
 }
 
@@ -36,32 +37,34 @@ void strata_http_body_provider_end(struct strata_http_request *request) {
 
 /* ---- Writing ---- */
 
-/* More than was announced would be taken for the next message. */
-static int write_counted(struct strata_http_body_provider *provider, struct evbuffer *piece,
-                         struct evbuffer *output) {
-  size_t len = evbuffer_get_length(piece);
-  if (len <= provider->left) {
-    provider->left -= len;
-    return evbuffer_add_buffer(output, piece);
-  }
-  len = (size_t)provider->left;
-  provider->left = 0;
-  if (len && evbuffer_remove_buffer(piece, output, len) != (int)len) return -1;
-  return evbuffer_drain(piece, evbuffer_get_length(piece));
+/* Whether the body ends with the bytes that are left. */
+static int is_counted(const struct strata_http_body_provider *provider) {
+  return provider->delimiter == STRATA_HTTP_BY_LENGTH ||
+         (provider->delimiter == STRATA_HTTP_BY_CHUNKS && provider->len >= 0);
+}
+
+/* Drops what is beyond the first `len` bytes. */
+static int cut(struct evbuffer *piece, size_t len) {
+  struct evbuffer *kept = evbuffer_new();
+  int result = -1;
+  if (kept && evbuffer_remove_buffer(piece, kept, len) == (int)len &&
+      evbuffer_drain(piece, evbuffer_get_length(piece)) == 0)
+    result = evbuffer_add_buffer(piece, kept);
+  if (kept) evbuffer_free(kept);
+  return result;
 }
 
 static int write_piece(struct strata_http_body_provider *provider, struct evbuffer *piece,
                        struct evbuffer *output) {
-  if (evbuffer_get_length(piece) == 0) return 0;
-  switch (provider->delimiter) {
-    case STRATA_HTTP_BY_LENGTH:
-      return write_counted(provider, piece, output);
-    case STRATA_HTTP_BY_CHUNKS:
-      return strata_http_chunk_write(output, piece);
-    case STRATA_HTTP_BY_CLOSE:
-      break;
+  size_t len = evbuffer_get_length(piece);
+  if (is_counted(provider)) {
+    /* More than was announced would be taken for the next message. */
+    if (len > provider->left && cut(piece, len = (size_t)provider->left) < 0) return -1;
+    provider->left -= len;
   }
-  return evbuffer_add_buffer(output, piece);
+  if (!len) return 0;
+  return provider->delimiter == STRATA_HTTP_BY_CHUNKS ? strata_http_chunk_write(output, piece)
+                                                      : evbuffer_add_buffer(output, piece);
 }
 
 /* ---- Asking ---- */
@@ -72,14 +75,13 @@ static int is_gone(const struct strata_http_request *request) {
 }
 
 static int has_all(const struct strata_http_body_provider *provider) {
-  return provider->delimiter == STRATA_HTTP_BY_LENGTH && provider->left == 0;
+  return is_counted(provider) && provider->left == 0;
 }
 
 static enum strata_http_provided finish(struct strata_http_request *request,
                                         struct evbuffer *output) {
   struct strata_http_body_provider *provider = &request->provider;
-  if (provider->delimiter == STRATA_HTTP_BY_LENGTH && provider->left)
-    return STRATA_HTTP_PROVIDED_ABORT;
+  if (is_counted(provider) && provider->left) return STRATA_HTTP_PROVIDED_ABORT;
   if (provider->delimiter == STRATA_HTTP_BY_CHUNKS && strata_http_chunk_write_last(output) < 0)
     return STRATA_HTTP_PROVIDED_NO_MEMORY;
   return STRATA_HTTP_PROVIDED_ALL;
@@ -121,7 +123,7 @@ static enum strata_http_provided fill(struct strata_http_request *request,
     if (result == EVHTTP_BODY_LAST) return finish(request, output);
     if (nothing) return wait(request);
   }
-  return has_all(provider) ? STRATA_HTTP_PROVIDED_ALL : STRATA_HTTP_PROVIDED_SOME;
+  return has_all(provider) ? finish(request, output) : STRATA_HTTP_PROVIDED_SOME;
 }
 
 enum strata_http_provided strata_http_body_provider_fill(struct strata_http_request *request,

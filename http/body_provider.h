@@ -26,7 +26,7 @@ struct strata_http_body_provider {
   void *arg;
   int64_t len; /* As the user gave it: -1 when unknown. */
 
-  uint64_t left; /* BY_LENGTH: bytes still owed. */
+  uint64_t left; /* Bytes still owed, when their number is known. */
   enum strata_http_delimiter delimiter;
   unsigned started : 1; /* The head is written: it may be asked. */
   unsigned waiting : 1; /* It had nothing: evhttp_request_body_ready() has it asked again. */
@@ -49,7 +49,8 @@ void strata_http_body_provider_set(struct strata_http_request *request, ev_int64
                                    evhttp_body_cb cb, void *arg);
 
 /* The head has been written: the body follows, delimited like this; BY_LENGTH it has `len` bytes
- * (0 also for a body that is not to be sent). Bytes in the request's output buffer come first. */
+ * (0 also for a body that is not to be sent), BY_CHUNKS as many as the user announced. Bytes in the
+ * request's output buffer come first. */
 void strata_http_body_provider_start(struct strata_http_request *request,
                                      enum strata_http_delimiter delimiter, uint64_t len);
 

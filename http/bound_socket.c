@@ -8,6 +8,7 @@
 #include "http/server_connection.h"
 #include "http/transport.h"
 #include "http/waiting.h"
+#include "net/listener_relief.h"
 #include "util/memory.h"
 #include "util/queue.h"
 
@@ -58,6 +59,14 @@ static struct evhttp_bound_socket *bound_socket_new(struct evhttp *http) {
   return bound;
 }
 
+/* The process has as many descriptors as it may have, which is a limit on connections too. */
+static int make_room(struct evconnlistener *listener, void *arg) {
+  struct evhttp_bound_socket *bound = arg;
+  if (!strata_http_waiting_evict(bound->http)) return 0;
+  strata_listener_resume(listener);
+  return 1;
+}
+
 /* The server's from here on; without a listener there is nothing to own. */
 static struct evhttp_bound_socket *bound_socket_set(struct evhttp_bound_socket *bound,
                                                     struct evconnlistener *listener) {
@@ -66,6 +75,7 @@ static struct evhttp_bound_socket *bound_socket_set(struct evhttp_bound_socket *
     return NULL;
   }
   bound->listener = listener;
+  strata_listener_set_relief(listener, make_room, bound);
   EV_TAILQ_PUSH_BACK(&bound->http->sockets, bound, next);
   return bound;
 }

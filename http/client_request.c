@@ -7,13 +7,14 @@
 #include "util/memory.h"
 #include "util/queue.h"
 
-/* An empty path is sent as "/" (RFC 9112 3.2.1). */
+/* A fragment is not sent (RFC 9110 7.1), an empty path as "/" (RFC 9112 3.2.1). */
 static char *copy_target(const char *uri) {
-  size_t len = strlen(uri), extra = uri[0] == '\0' || uri[0] == '?';
+  size_t len = strcspn(uri, "#"), extra = len == 0 || uri[0] == '?';
   char *target = strata_malloc(len + extra + 1);
   if (!target) return NULL;
   target[0] = '/';
-  memcpy(target + extra, uri, len + 1);
+  memcpy(target + extra, uri, len);
+  target[len + extra] = '\0';
   return target;
 }
 
@@ -136,7 +137,10 @@ void strata_http_client_let_go(struct strata_http_request *request) {
 }
 
 int strata_http_client_may_resend(const struct strata_http_request *request) {
+  /* All but POST, CONNECT, PATCH and LOCK: IANA's registry of methods. */
   const int idempotent = EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |
-                         EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE;
+                         EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE | EVHTTP_REQ_PROPFIND |
+                         EVHTTP_REQ_PROPPATCH | EVHTTP_REQ_MKCOL | EVHTTP_REQ_UNLOCK |
+                         EVHTTP_REQ_COPY | EVHTTP_REQ_MOVE;
   return (request->pub.type & idempotent) && !request->has_sent_body && !request->resent;
 }

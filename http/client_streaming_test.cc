@@ -303,15 +303,55 @@ TEST_F(ClientTest, OverALocalSocket) {
 TEST_F(ClientTest, FurtherMethods) {
   Connection con(&loop_, server_.port());
   evhttp_connection_set_ext_method_cmp(con.get(), [](evhttp_ext_method *method) {
-    if (method->method || method->type != 1 << 10) return -1;
-    method->method = "PROPFIND";
+    if (method->method || method->type != EVHTTP_REQ_MAX << 1) return -1;
+    method->method = "BREW";
     return 0;
   });
   server_.replies = {kHi};
   Exchange exchange;
-  ASSERT_EQ(exchange.Make(con.get(), static_cast<evhttp_cmd_type>(1 << 10)), 0);
+  ASSERT_EQ(exchange.Make(con.get(), static_cast<evhttp_cmd_type>(EVHTTP_REQ_MAX << 1)), 0);
   ASSERT_TRUE(Finish(&exchange));
-  EXPECT_EQ(server_.peers[0]->in.find("PROPFIND / HTTP/1.1\r\n"), 0u);
+  EXPECT_EQ(server_.peers[0]->in.find("BREW / HTTP/1.1\r\n"), 0u);
+}
+
+TEST_F(ClientTest, MethodsOfWebDav) {
+  const struct {
+    evhttp_cmd_type method;
+    const char *name;
+    bool says_length;  // Its body would have a meaning (RFC 9110 8.6).
+  } cases[] = {{EVHTTP_REQ_PROPFIND, "PROPFIND", true}, {EVHTTP_REQ_PROPPATCH, "PROPPATCH", true},
+               {EVHTTP_REQ_MKCOL, "MKCOL", false},      {EVHTTP_REQ_LOCK, "LOCK", true},
+               {EVHTTP_REQ_UNLOCK, "UNLOCK", false},    {EVHTTP_REQ_COPY, "COPY", false},
+               {EVHTTP_REQ_MOVE, "MOVE", false}};
+  for (const auto &c : cases) {
+    server_.replies.push_back(kHi);
+    Connection con(&loop_, server_.port());
+    Exchange exchange;
+    ASSERT_EQ(exchange.Make(con.get(), c.method), 0);
+    ASSERT_TRUE(Finish(&exchange));
+    const std::string &sent = server_.peers.back()->in;
+    EXPECT_EQ(sent.find(std::string(c.name) + " / HTTP/1.1\r\n"), 0u) << sent;
+    EXPECT_EQ(sent.find("Content-Length: 0\r\n") != std::string::npos, c.says_length) << sent;
+  }
+}
+
+// It is counted though the length is not sent, and need not say which piece is the last.
+TEST_F(ClientTest, ProviderOfKnownLengthThatIsSentChunked) {
+  Connection con(&loop_, server_.port());
+  Exchange exchange;
+  exchange.WithField("Transfer-Encoding", "chunked");
+  evhttp_request_set_body_provider(
+      exchange.req, 4,
+      [](evhttp_request *, evbuffer *out, size_t, void *) {
+        if (out) evbuffer_add(out, "abc", 3);
+        return EVHTTP_BODY_MORE;
+      },
+      nullptr);
+  ASSERT_EQ(exchange.Make(con.get(), EVHTTP_REQ_POST), 0);
+  Peer *peer = server_.WaitFor(0, "0\r\n\r\n");
+  ASSERT_NE(peer, nullptr);
+  EXPECT_NE(peer->in.find("\r\n\r\n3\r\nabc\r\n1\r\na\r\n0\r\n\r\n"), std::string::npos)
+      << peer->in;
 }
 
 TEST_F(ClientTest, BaseGivenLater) {

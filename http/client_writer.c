@@ -58,11 +58,28 @@ static int fields_are_valid(const struct strata_http_request *request) {
 }
 
 /* Controls and spaces would end the target, or the line (RFC 9112 3.2). */
-static int target_is_valid(const char *target) {
+static int text_is_valid(const char *target) {
   for (; *target; target++) {
     if ((unsigned char)*target <= ' ' || *target == 0x7f) return 0;
   }
   return 1;
+}
+
+/* The length of the authority in a target of absolute form, which starts at
+ * *out_start; 0 when the target is of another form. */
+static size_t authority_of(const char *target, const char **out_start) {
+  const char *start = strstr(target, "://");
+  if (!start || strcspn(target, "/?") < (size_t)(start - target)) return 0;
+  *out_start = start + 3;
+  return strcspn(start + 3, "/?");
+}
+
+/* Names and passwords of users are not for the wire (RFC 9110 4.2.4, 9.3.6). */
+static int target_is_valid(const struct evhttp_request *req) {
+  const char *authority = req->uri;
+  size_t len =
+      req->type == EVHTTP_REQ_CONNECT ? strlen(req->uri) : authority_of(req->uri, &authority);
+  return text_is_valid(req->uri) && !memchr(authority, '@', len);
 }
 
 static int has_body(const struct strata_http_request *request) {
@@ -94,8 +111,8 @@ static int method_is_valid(struct strata_http_client_connection *con,
 
 int strata_http_client_request_is_valid(struct strata_http_client_connection *con,
                                         struct strata_http_request *request) {
-  return request->pub.major == 1 && (!con->address || target_is_valid(con->address)) &&
-         method_is_valid(con, request) && target_is_valid(request->pub.uri) &&
+  return request->pub.major == 1 && (!con->address || text_is_valid(con->address)) &&
+         method_is_valid(con, request) && target_is_valid(&request->pub) &&
          fields_are_valid(request) && body_is_valid(request);
 }
 
@@ -116,23 +133,6 @@ static int add_request_line(struct strata_http_client_connection *con,
   if (!method || add_text(output, method) < 0 || evbuffer_add(output, " ", 1) < 0) return -1;
   if (add_text(output, req->uri) < 0) return -1;
   return add_text(output, req->minor ? " HTTP/1.1\r\n" : " HTTP/1.0\r\n");
-}
-
-/* The length of the authority in a target of absolute form, which starts at
- * *out_start; 0 when the target is of another form or has userinfo only. */
-static size_t authority_of(const char *target, const char **out_start) {
-  const char *start = strstr(target, "://"), *at;
-  size_t len;
-  if (!start || strcspn(target, "/?") < (size_t)(start - target)) return 0;
-  start += 3;
-  len = strcspn(start, "/?#");
-  at = memchr(start, '@', len);
-  if (at) {
-    len -= (size_t)(at + 1 - start);
-    start = at + 1;
-  }
-  *out_start = start;
-  return len;
 }
 
 /* The host that the connection leads to, an IPv6 address in brackets and
@@ -174,7 +174,9 @@ static int add_fields(const struct strata_http_request *request, struct evbuffer
 /* Those of which a server expects one say so when they have no body (RFC
  * 9110 8.6). */
 static int announces_no_body(const struct strata_http_request *request) {
-  return (request->pub.type & (EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH)) != 0;
+  const int expecting = EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_PROPFIND |
+                        EVHTTP_REQ_PROPPATCH | EVHTTP_REQ_LOCK;
+  return (request->pub.type & expecting) != 0;
 }
 
 static uint64_t body_len(const struct strata_http_request *request) {

@@ -6,6 +6,10 @@
 #include "loop/base_clock.h"
 #include "util/clock.h"
 
+/* What a body may be behind by, besides a second: the bytes of a packet, with room. At a low rate
+ * they take long to gather, and arrive all at once. */
+enum { MAX_BEHIND_LEN = 2048 };
+
 static int has_output(const struct strata_http_server_connection *con) {
   return strata_http_connection_output_len(&con->common) > 0;
 }
@@ -55,6 +59,22 @@ static int64_t body_deadline(struct strata_http_server_connection *con, int64_t 
   return strata_http_earlier(silence, allowed);
 }
 
+int64_t strata_http_server_linger_silence(const struct strata_http_server_connection *con) {
+  const int64_t usual = (int64_t)STRATA_HTTP_LINGER_SILENCE_S * STRATA_NS_PER_SECOND;
+  return strata_http_earlier(usual, con->common.timeouts.read_ns);
+}
+
+int strata_http_server_body_is_behind(const struct strata_http_server_connection *con,
+                                      int64_t now) {
+  const struct strata_http_request *request = con->request;
+  uint32_t rate = con->common.timeouts.min_body_rate;
+  int64_t allowed;
+  if (!rate || !request || !request->body_start_ns || strata_http_request_is_paused(request))
+    return 0;
+  allowed = duration_at((uint64_t)request->pub.body_size + MAX_BEHIND_LEN, rate);
+  return now - request->body_start_ns > strata_ns_add(STRATA_NS_PER_SECOND, allowed);
+}
+
 static int64_t reading_deadline(struct strata_http_server_connection *con, int64_t now) {
   switch (con->state) {
     case STRATA_HTTP_HEAD:
@@ -63,7 +83,7 @@ static int64_t reading_deadline(struct strata_http_server_connection *con, int64
     case STRATA_HTTP_BODY:
       return body_deadline(con, now);
     case STRATA_HTTP_LINGER:
-      return con->common.deadline_ns;
+      return strata_http_earlier(con->linger_end_ns, now + strata_http_server_linger_silence(con));
     case STRATA_HTTP_HANDLER:
     case STRATA_HTTP_FLUSH:
       break;

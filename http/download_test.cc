@@ -41,6 +41,44 @@ TEST_F(Download, CountedChunkedAndUntilTheEnd) {
   }
 }
 
+// A body of known length ends with it even where the length is not sent: see transfer_coding_test.
+TEST_F(Download, CountedWithATransferCoding) {
+  for (ev_int64_t len : {0, 7, 20, 29}) {
+    Provider provider("not said to be the last piece", 5);
+    bool empty = false;
+    // It never says so.
+    provider.on_ask = [&](evhttp_request *, evbuffer *out) {
+      EXPECT_FALSE(empty);
+      empty = provider.Give(out) == EVHTTP_BODY_LAST;
+      return EVHTTP_BODY_MORE;
+    };
+    server_.OnAny([&](evhttp_request *req) {
+      evhttp_add_header(evhttp_request_get_output_headers(req), "Transfer-Encoding", "gzip");
+      evhttp_send_reply_provided(req, 200, "OK", len, Provider::Call, &provider);
+    });
+    Client client(&loop_, server_.port());
+    Response response = client.Get(GetRequest("/"));
+    EXPECT_EQ(response.Value("Transfer-Encoding"), "gzip, chunked");
+    EXPECT_EQ(response.Field("Content-Length"), nullptr);
+    EXPECT_EQ(response.body, std::string("not said to be the last piece").substr(0, len));
+    EXPECT_EQ(provider.ended, 1);
+    EXPECT_FALSE(client.closed());
+  }
+}
+
+TEST_F(Download, CountedWithATransferCodingThatEndsTooSoon) {
+  Provider provider("short");
+  server_.OnAny([&](evhttp_request *req) {
+    evhttp_add_header(evhttp_request_get_output_headers(req), "Transfer-Encoding", "gzip");
+    evhttp_send_reply_provided(req, 200, "OK", 6, Provider::Call, &provider);
+  });
+  Client client(&loop_, server_.port());
+  client.Send(GetRequest("/"));
+  ASSERT_TRUE(client.WaitClosed());
+  // No last chunk: the client can tell.
+  EXPECT_EQ(client.received().substr(client.received().find("\r\n\r\n")), "\r\n\r\n5\r\nshort\r\n");
+}
+
 TEST_F(Download, SlowReaderIsNotProvidedFor) {
   const std::string body = Pattern(3 << 20);
   for (ev_int64_t len : {static_cast<ev_int64_t>(body.size()), ev_int64_t{-1}}) {
@@ -132,8 +170,10 @@ TEST_F(Download, NoBodyNoQuestion) {
   struct Case {
     const char *method;
     int code;
+    const char *length;
   };
-  for (const Case &c : {Case{"HEAD", 200}, Case{"GET", 204}, Case{"GET", 304}}) {
+  for (const Case &c : {Case{"HEAD", 200, "3"}, Case{"GET", 204, "(none)"}, Case{"GET", 205, "0"},
+                        Case{"GET", 304, "(none)"}}) {
     Provider provider("abc", 3);
     server_.OnAny([&](evhttp_request *req) {
       evhttp_send_reply_provided(req, c.code, nullptr, 3, Provider::Call, &provider);
@@ -141,7 +181,7 @@ TEST_F(Download, NoBodyNoQuestion) {
     Client client(&loop_, server_.port());
     Response response = client.Get(std::string(c.method) + " / HTTP/1.1\r\nHost: a\r\n\r\n", true);
     EXPECT_EQ(response.status, c.code);
-    EXPECT_EQ(response.Value("Content-Length"), c.code == 200 ? "3" : "(none)");
+    EXPECT_EQ(response.Value("Content-Length"), c.length);
     ASSERT_TRUE(WaitEnded(provider));
     EXPECT_EQ(provider.asked, 0);
     // And nothing of it stays behind.

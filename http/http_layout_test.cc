@@ -63,4 +63,65 @@ TEST(Layout, Values) {
   EXPECT_EQ(EVHTTP_USER_OWNED, 4);
 }
 
+#if !defined(STRATA_ORACLE)
+// libevent 2.2's.
+TEST(Layout, StatusCodes) {
+  const int codes[] = {HTTP_CONTINUE,
+                       HTTP_SWITCH_PROTOCOLS,
+                       HTTP_PROCESSING,
+                       HTTP_EARLYHINTS,
+                       HTTP_OK,
+                       HTTP_CREATED,
+                       HTTP_ACCEPTED,
+                       HTTP_NONAUTHORITATIVE,
+                       HTTP_NOCONTENT,
+                       HTTP_RESETCONTENT,
+                       HTTP_PARTIALCONTENT,
+                       HTTP_MULTISTATUS,
+                       HTTP_ALREADYREPORTED,
+                       HTTP_IMUSED,
+                       HTTP_AMBIGUOUS,
+                       HTTP_MOVEPERM,
+                       HTTP_MOVETEMP,
+                       HTTP_SEEOTHER,
+                       HTTP_NOTMODIFIED,
+                       HTTP_USEPROXY,
+                       HTTP_SWITCHPROXY,
+                       HTTP_TEMPREDIRECT,
+                       HTTP_PERMREDIRECT,
+                       HTTP_BADREQUEST,
+                       HTTP_UNAUTHORIZED,
+                       HTTP_PAYMENTREQUIRED,
+                       HTTP_FORBIDDEN,
+                       HTTP_NOTFOUND,
+                       HTTP_BADMETHOD,
+                       HTTP_NOTACCEPTABLE,
+                       HTTP_PROXYAUTHREQUIRED,
+                       HTTP_REQUESTTIMEOUT,
+                       HTTP_CONFLICT,
+                       HTTP_GONE,
+                       HTTP_LENGTHREQUIRED,
+                       HTTP_PRECONDITIONFAILED,
+                       HTTP_ENTITYTOOLARGE,
+                       HTTP_URITOOLONG,
+                       HTTP_UNSUPPORTEDMEDIATYPE,
+                       HTTP_RANGENOTSATISFIABLE,
+                       HTTP_EXPECTATIONFAILED,
+                       HTTP_IMATEAPOT,
+                       HTTP_MISDIRECTEDREQUEST,
+                       HTTP_UPGRADEREQUIRED,
+                       HTTP_PRECONDITIONREQUIRED,
+                       HTTP_TOOMANYREQUESTS,
+                       HTTP_REQUESTHEADERFIELDSTOOLARGE,
+                       HTTP_INTERNAL,
+                       HTTP_NOTIMPLEMENTED,
+                       HTTP_SERVUNAVAIL};
+  const std::vector<int> expected = {
+      100, 101, 102, 103, 200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302,
+      303, 304, 305, 306, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410,
+      411, 412, 413, 414, 415, 416, 417, 418, 421, 426, 428, 429, 431, 500, 501, 503};
+  EXPECT_EQ(std::vector<int>(std::begin(codes), std::end(codes)), expected);
+}
+#endif
+
 }  // namespace

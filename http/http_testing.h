@@ -98,7 +98,13 @@ inline bool TakeResponse(std::string *bytes, bool head, bool closed, Response *o
   response.status = atoi(line.substr(9, 3).c_str());
   if (line.size() > 13) response.reason = line.substr(13);
   ReadFields(text, &response);
-  response.chunked = Lower(response.Value("Transfer-Encoding")) == "chunked";
+  for (const auto &field : response.fields) {
+    if (Lower(field.first) != "transfer-encoding") continue;
+    // What has been applied last says where the body ends.
+    size_t comma = field.second.rfind(", ");
+    size_t last = comma == std::string::npos ? 0 : comma + 2;
+    response.chunked = Lower(field.second.substr(last)) == "chunked";
+  }
   if (head || response.status < 200 || response.status == 204 || response.status == 304) {
     next = body;
   } else if (response.chunked) {
@@ -221,6 +227,7 @@ class Client {
   const std::string &received() const { return in_; }
   size_t received_in_all() const { return received_in_all_; }
   bool sent_all() const { return out_.empty(); }
+  bool send_failed() const { return send_failed_; }
 
  private:
   void Write() {
@@ -231,6 +238,7 @@ class Client {
         return;
       }
       if (n < 0) {
+        send_failed_ = true;
         out_.clear();
         break;
       }
@@ -259,7 +267,7 @@ class Client {
   event *write_;
   std::string in_, out_;
   size_t received_in_all_ = 0;
-  bool closed_ = false, reset_ = false;
+  bool closed_ = false, reset_ = false, send_failed_ = false;
 };
 
 using Handler = std::function<void(evhttp_request *)>;

@@ -112,14 +112,22 @@ TEST_F(LimitsTest, RefusalIsNotLostThoughTheClientKeepsSending) {
   EXPECT_FALSE(client.reset());
 }
 
-TEST_F(LimitsTest, LingeringEndsWithTooManyBytes) {
-  evhttp_set_max_body_size(server_.http(), 10);
+// More than the sockets hold, and than the default limit of a body.
+TEST_F(LimitsTest, RefusalReachesAClientThatLooksOnlyWhenItHasSentAll) {
+  const size_t len = 20 << 20;
   Client client(&loop_, server_.port());
-  client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99000000\r\n\r\n" +
-              std::string(20000000, 'a'));
-  ASSERT_TRUE(loop_.RunUntil([&] {
-    return evhttp_get_connection_count(server_.http()) == 0 && called_ == 0 && client.closed();
-  }));
+  client.Pause();
+  client.Send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(len) + "\r\n\r\n" +
+              std::string(len, 'a'));
+  ASSERT_TRUE(loop_.RunUntil([&] { return client.sent_all(); }));
+  EXPECT_FALSE(client.send_failed());
+  client.Resume();
+  Response response;
+  ASSERT_TRUE(client.Receive(&response));
+  EXPECT_EQ(response.status, 413);
+  client.Shutdown();
+  EXPECT_TRUE(client.WaitClosed());
+  EXPECT_FALSE(client.reset());
 }
 
 TEST_F(LimitsTest, LingeringEndsWithTime) {

@@ -3,9 +3,32 @@
 
 #include <string>
 
+#ifndef _WIN32
+#include <sys/resource.h>
+#endif
+
 #include "http/http_testing.h"
 
 namespace http_testing {
+
+#ifndef _WIN32
+// The process's soft limit of descriptors, for as long as the object lives.
+class DescriptorLimit {
+ public:
+  explicit DescriptorLimit(int limit) {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    rlimit lower = before_;
+    lower.rlim_cur = static_cast<rlim_t>(limit);
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
+  }
+  ~DescriptorLimit() { setrlimit(RLIMIT_NOFILE, &before_); }
+  DescriptorLimit(const DescriptorLimit &) = delete;
+  DescriptorLimit &operator=(const DescriptorLimit &) = delete;
+
+ private:
+  rlimit before_;
+};
+#endif
 
 // A server that echoes bodies, for the tests of what it refuses.
 class LimitsTest : public testing::Test {

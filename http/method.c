@@ -5,8 +5,10 @@
 static const struct {
   const char *name;
   size_t len;
-} known[] = {{"GET", 3},     {"POST", 4},  {"HEAD", 4},    {"PUT", 3},  {"DELETE", 6},
-             {"OPTIONS", 7}, {"TRACE", 5}, {"CONNECT", 7}, {"PATCH", 5}};
+} known[] = {{"GET", 3},    {"POST", 4},     {"HEAD", 4},      {"PUT", 3},
+             {"DELETE", 6}, {"OPTIONS", 7},  {"TRACE", 5},     {"CONNECT", 7},
+             {"PATCH", 5},  {"PROPFIND", 8}, {"PROPPATCH", 9}, {"MKCOL", 5},
+             {"LOCK", 4},   {"UNLOCK", 6},   {"COPY", 4},      {"MOVE", 4}};
 enum { NUM_METHODS = sizeof(known) / sizeof(known[0]), MAX_NAME_LEN = 31 };
 
 static ev_uint32_t method_ask(const char *name, size_t name_len,

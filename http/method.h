@@ -14,10 +14,6 @@ ev_uint32_t strata_http_method_parse(const char *name, size_t name_len,
  */
 const char *strata_http_method_name(ev_uint32_t type, int (*ext_cmp)(struct evhttp_ext_method *));
 
-/* The name of the method with this bit, as strata_http_method_parse() knows it. NULL when unknown.
- */
-const char *strata_http_method_name(ev_uint32_t type, int (*ext_cmp)(struct evhttp_ext_method *));
-
 /* Longest text that strata_http_methods_format() writes, NUL included. */
 #define STRATA_HTTP_METHODS_LEN 256
 

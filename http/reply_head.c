@@ -21,7 +21,7 @@
 enum delimiter {
   DELIMIT_NONE,
   DELIMIT_LENGTH,
-  DELIMIT_CHUNKED,
+  DELIMIT_CHUNKED,    /* After whatever codings the user has applied. */
   DELIMIT_OWN_CODING, /* The user has encoded the body and says how. */
 };
 
@@ -31,6 +31,7 @@ struct head {
   size_t reason_len;
   /* Fields among the output headers that matter here; NULL when absent. */
   const char *date, *connection, *content_type, *content_length, *transfer_encoding;
+  unsigned has_codings : 1; /* There are transfer codings beside chunked. */
   size_t fields_len;
   enum delimiter delimiter;
   uint64_t length;
@@ -63,12 +64,31 @@ static int slot_delimits(struct head *head, const char **slot) {
   return slot == &head->content_length || slot == &head->transfer_encoding;
 }
 
+/* Where the last coding of a list begins that is `*len` bytes long, `*len` made to end with it. */
+static size_t last_coding(const char *codings, size_t *len) {
+  size_t start;
+  while (*len && strchr(" \t,", codings[*len - 1])) --*len;
+  for (start = *len; start && codings[start - 1] != ','; start--) continue;
+  return start + strspn(codings + start, " \t");
+}
+
+/* The length of a list of codings without the chunked at its end. */
+static size_t codings_len(const char *codings) {
+  size_t len = strlen(codings), start = last_coding(codings, &len);
+  while (strata_http_equal_nocase(codings + start, len - start, "chunked")) {
+    len = start;
+    start = last_coding(codings, &len);
+  }
+  return len;
+}
+
 static void head_survey(struct head *head) {
   const struct evkeyval *pair;
   EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
     size_t key_len = strlen(pair->key);
     const char **slot = head_slot(head, pair->key, key_len);
     if (slot) *slot = pair->value;
+    if (slot == &head->transfer_encoding && codings_len(pair->value)) head->has_codings = 1;
     if (slot == &head->connection && strata_http_value_lists(pair->value, "close"))
       head->request->close_after = 1;
     head->fields_len += key_len + strlen(pair->value) + 4;
@@ -78,7 +98,8 @@ static void head_survey(struct head *head) {
 /* ---- What to say ---- */
 
 int strata_http_reply_has_body(const struct strata_http_request *request, int code) {
-  return code >= 200 && code != 204 && code != 304 && request->pub.type != EVHTTP_REQ_HEAD;
+  return code >= 200 && code != 204 && code != 205 && code != 304 &&
+         request->pub.type != EVHTTP_REQ_HEAD;
 }
 
 /* What follows the head is not HTTP: the interim statuses announce another reply or protocol, and
@@ -99,10 +120,20 @@ static int parse_length(const char *text, uint64_t *out_length) {
   return 1;
 }
 
-/* A Content-Length without a body says what a GET would get (RFC 9110 8.6). */
+/* Whether the codings that the user names are sent, which leaves no place for a length (RFC 9112
+ * 6.2). An HTTP/1.0 client would not understand them (6.1). */
+static int sends_codings(const struct head *head) {
+  if (head->request->pub.minor < 1) return 0;
+  return head->reply->kind == STRATA_HTTP_REPLY_WHOLE ? head->transfer_encoding != NULL
+                                                      : head->has_codings;
+}
+
+/* A Content-Length without a body says what a GET would get (RFC 9110 8.6); with 205 it says that
+ * there is none (15.3.6). */
 static void delimit_bodiless(struct head *head) {
   const struct strata_http_reply *reply = head->reply;
-  if (reply->code == 204) return;
+  if (reply->code == 205) head->delimiter = DELIMIT_LENGTH;
+  if (reply->code == 204 || reply->code == 205 || sends_codings(head)) return;
   if (parse_length(head->content_length, &head->length)) {
     head->delimiter = DELIMIT_LENGTH;
   } else if (reply->code != 304 && reply->kind != STRATA_HTTP_REPLY_STREAMED && reply->body_len) {
@@ -121,7 +152,7 @@ static int known_length(struct head *head) {
 
 static void delimit_streamed(struct head *head) {
   struct strata_http_request *request = head->request;
-  if (known_length(head)) {
+  if (!sends_codings(head) && known_length(head)) {
     head->delimiter = DELIMIT_LENGTH;
     request->has_length = 1;
     request->body_left = head->length;
@@ -135,16 +166,14 @@ static void delimit_streamed(struct head *head) {
 
 /* Whether the coding applied last is chunked, which says where the body ends. */
 static int ends_chunked(const char *codings) {
-  const char *comma = strrchr(codings, ',');
-  const char *last = comma ? comma + 1 : codings;
-  last += strspn(last, " \t");
-  return strata_http_equal_nocase(last, strcspn(last, " \t"), "chunked");
+  size_t len = strlen(codings), start = last_coding(codings, &len);
+  return strata_http_equal_nocase(codings + start, len - start, "chunked");
 }
 
 /* A Content-Length of the user's that disagrees with the body would make the rest of the
  * connection ambiguous: ours is sent instead. */
 static void delimit_whole(struct head *head) {
-  if (head->transfer_encoding && head->request->pub.minor >= 1) {
+  if (sends_codings(head)) {
     head->delimiter = DELIMIT_OWN_CODING;
     if (!ends_chunked(head->transfer_encoding)) head->request->close_after = 1;
   } else {
@@ -234,16 +263,39 @@ static char *put_output_headers(char *at, struct head *head) {
   return at;
 }
 
-static char *put_delimiter(char *at, const struct head *head) {
+/* The user's codings, however many fields they are in, and ours behind them. */
+static char *put_codings(char *at, struct head *head) {
+  int is_own = head->delimiter == DELIMIT_OWN_CODING;
+  const struct evkeyval *pair;
+  const char *separator = "";
+  at = PUT_LITERAL(at, "Transfer-Encoding: ");
+  EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
+    size_t len;
+    if (head_slot(head, pair->key, strlen(pair->key)) != &head->transfer_encoding) continue;
+    len = is_own ? strlen(pair->value) : codings_len(pair->value);
+    if (!len) continue;
+    at = put(at, separator, strlen(separator));
+    at = put(at, pair->value, len);
+    separator = ", ";
+  }
+  if (!is_own) {
+    at = put(at, separator, strlen(separator));
+    at = PUT_LITERAL(at, "chunked");
+  }
+  return PUT_LITERAL(at, "\r\n");
+}
+
+static char *put_delimiter(char *at, struct head *head) {
   switch (head->delimiter) {
     case DELIMIT_LENGTH:
       at = PUT_LITERAL(at, "Content-Length: ");
       at = put_number(at, head->length);
       return PUT_LITERAL(at, "\r\n");
     case DELIMIT_CHUNKED:
-      return PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n");
+      if (!head->has_codings) return PUT_LITERAL(at, "Transfer-Encoding: chunked\r\n");
+      return put_codings(at, head);
     case DELIMIT_OWN_CODING:
-      return PUT_OUR_FIELD(at, "Transfer-Encoding", head->transfer_encoding);
+      return put_codings(at, head);
     case DELIMIT_NONE:
       break;
   }

@@ -64,8 +64,11 @@ struct evhttp {
 
   EVENT_TAILQ_HEAD_(, evhttp_bound_socket) sockets;
   EVENT_TAILQ_HEAD_(, strata_http_server_connection) connections;
-  /* Those that wait for a head, the one that has waited longest first: http/waiting.h. */
+  /* Those that wait for a head or the end, the one that has waited longest first: http/waiting.h.
+   */
   EVENT_TAILQ_HEAD_(, strata_http_server_connection) waiting;
+  /* Those that wait for the rest of a body. */
+  EVENT_TAILQ_HEAD_(, strata_http_server_connection) uploading;
   EVENT_TAILQ_HEAD_(, strata_http_upgraded) upgraded;
   int num_connections; /* Both lists together. */
   int max_connections; /* INT_MAX for no limit. */

@@ -253,7 +253,6 @@ static void discard_input(struct strata_http_server_connection *con) {
   if (!len) return;
   /* The peer does not know yet that we have stopped listening. */
   con->linger = 1;
-  con->discarded_len += len;
   evbuffer_drain(bufferevent_get_input(con->common.bufev), len);
 }
 
@@ -263,8 +262,10 @@ static void flushed(struct strata_http_server_connection *con) {
   if (con->linger && !con->common.eof &&
       strata_http_transport_shutdown_write(bufferevent_getfd(con->common.bufev)) == 0) {
     con->state = STRATA_HTTP_LINGER;
-    con->common.deadline_ns = event_base_loop_time_ns(con->common.base) +
-                              (int64_t)STRATA_HTTP_LINGER_S * STRATA_NS_PER_SECOND;
+    /* It has its time from now on. */
+    strata_http_waiting_leave(con);
+    con->linger_end_ns = event_base_loop_time_ns(con->common.base) +
+                         STRATA_HTTP_LINGER_SILENCES * strata_http_server_linger_silence(con);
   } else {
     evhttp_connection_free(&con->common);
   }
@@ -283,14 +284,15 @@ static int may_read(struct strata_http_server_connection *con) {
     case STRATA_HTTP_HANDLER:
       return input_len(con) < STRATA_HTTP_INPUT_HIGH;
     default:
-      return con->discarded_len < STRATA_HTTP_LINGER_BYTES;
+      return 1;
   }
 }
 
 /* What follows from the state that serve() has left. */
 static void settle(struct strata_http_server_connection *con) {
   if (con->common.broken) {
-    strata_http_server_connection_fail(con, EVREQ_HTTP_BUFFER_ERROR);
+    strata_http_server_connection_fail(con,
+                                       con->evicted ? EVREQ_HTTP_TIMEOUT : EVREQ_HTTP_BUFFER_ERROR);
     return;
   }
   if (con->common.eof) end_of_input(con);
@@ -298,10 +300,6 @@ static void settle(struct strata_http_server_connection *con) {
   if (con->state == STRATA_HTTP_FLUSH || con->state == STRATA_HTTP_LINGER) discard_input(con);
   if (con->state == STRATA_HTTP_FLUSH && output_len(con) == 0) flushed(con);
   if (con->common.dead) return;
-  if (con->state == STRATA_HTTP_LINGER && con->discarded_len >= STRATA_HTTP_LINGER_BYTES) {
-    evhttp_connection_free(&con->common);
-    return;
-  }
   strata_http_waiting_update(con);
   if (strata_http_connection_set_reading(&con->common, may_read(con) ? 1 : 0) < 0 ||
       strata_http_connection_update_deadline(&con->common) < 0)

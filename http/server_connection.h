@@ -16,7 +16,7 @@
  *     +--malformed--+----------> FLUSH <-------------- reply complete, closes -+
  *                                  |  all written
  *                                  v
- *                                LINGER --peer closes, enough bytes, or time--> freed
+ *                                LINGER --peer closes, is silent, or time--> freed
  *
  * There is one request at a time: what a client pipelines waits in the input buffer. */
 enum strata_http_state {
@@ -35,8 +35,10 @@ enum { STRATA_HTTP_OUTPUT_HIGH = 256 * 1024 };
 enum { STRATA_HTTP_MAX_COMPLETING = 64 };
 /* Bytes of input, not wanted at the time, above which reading stops. */
 enum { STRATA_HTTP_INPUT_HIGH = 64 * 1024 };
-/* What a lingering close puts up with. */
-enum { STRATA_HTTP_LINGER_BYTES = 4 * 1024 * 1024, STRATA_HTTP_LINGER_S = 5 };
+/* What a lingering close puts up with: silence for that long (for the read timeout, if that is
+ * shorter), and that many times as long in all. Bytes are not counted: a client that looks at the
+ * reply only when it has sent everything is to get it. */
+enum { STRATA_HTTP_LINGER_SILENCE_S = 5, STRATA_HTTP_LINGER_SILENCES = 6 };
 
 struct strata_http_server_connection {
   struct evhttp_connection common;
@@ -51,12 +53,14 @@ struct strata_http_server_connection {
   int num_completing;
   void (*written_cb)(struct evhttp_connection *, void *); /* Of a chunk; called once. */
   void *written_cb_arg;
-  uint64_t discarded_len; /* Bytes thrown away in FLUSH and LINGER. */
+  int64_t linger_end_ns; /* LINGER: when it is over, however much comes. */
   struct strata_http_reply_progress progress;
 
   uint32_t num_requests; /* Whose heads have come. */
-  /* In the server's list of those that wait for a head; since when, and after which request. */
-  unsigned is_waiting : 1;
+  /* In which of the server's lists (enum strata_http_waiting); since when, and after which request.
+   */
+  unsigned waiting : 2;
+  unsigned evicted : 1; /* It is to make room for another. */
   uint32_t waiting_after;
   int64_t waiting_since_ns;
   EVENT_TAILQ_ENTRY_(strata_http_server_connection) next_waiting;
@@ -114,7 +118,15 @@ void strata_http_dispatch(struct strata_http_server_connection *con);
 
 /* ---- http/deadline.c ---- */
 
+/* How long the peer may be silent in LINGER. */
+int64_t strata_http_server_linger_silence(const struct strata_http_server_connection *con);
+
 /* When the peer has been silent for too long, by the connection's state. */
 int64_t strata_http_server_deadline(struct evhttp_connection *evcon, int64_t now_ns);
+
+/* Whether a body is so late that another client may have the place: no packet that is on its way
+ * would make up for it. */
+int strata_http_server_body_is_behind(const struct strata_http_server_connection *con,
+                                      int64_t now_ns);
 
 #endif

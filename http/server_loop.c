@@ -5,6 +5,8 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "http/waiting.h"
+#include "net/listener_relief.h"
 #include "util/memory.h"
 
 #ifdef _WIN32
@@ -42,9 +44,46 @@ static void stop_accepting(struct strata_http_server_loop *loop) {
   } while (bound);
 }
 
+static void send_all(struct strata_http_server_loop *from, unsigned errands) {
+  int i;
+  for (i = 0; i < from->num_loops; i++) {
+    struct strata_http_server_loop *loop = &from->loops[i];
+    strata_lock_acquire(loop->lock);
+    loop->errands |= errands;
+    strata_lock_release(loop->lock);
+    event_active(&loop->wake, EV_READ, 1);
+  }
+}
+
+int strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop) {
+  int was_in_vain = loop->awaits_room;
+  loop->awaits_room = 1;
+  send_all(loop, STRATA_HTTP_ERRAND_MAKE_ROOM);
+  return !was_in_vain;
+}
+
+static void resume(struct evhttp_bound_socket *bound, void *arg) {
+  (void)arg;
+  strata_listener_resume(evhttp_bound_socket_get_listener(bound));
+}
+
+static void accept_again(struct strata_http_server_loop *loop) {
+  int i;
+  if (!loop->awaits_room) return;
+  loop->awaits_room = 0;
+  for (i = 0; i < loop->num_shared; i++) strata_listener_resume(loop->shared[i]);
+  evhttp_foreach_bound_socket(loop->http, resume, NULL);
+}
+
+static void do_errands(struct strata_http_server_loop *loop, unsigned errands) {
+  if (errands & STRATA_HTTP_ERRAND_MAKE_ROOM && strata_http_waiting_evict(loop->http))
+    send_all(loop, STRATA_HTTP_ERRAND_ACCEPT);
+  if (errands & STRATA_HTTP_ERRAND_ACCEPT) accept_again(loop);
+}
+
 /* Takes out what the others have put in. */
 static struct strata_http_handed *take_all(struct strata_http_server_loop *loop,
-                                           unsigned *out_orders) {
+                                           unsigned *out_orders, unsigned *out_errands) {
   struct strata_http_handed *first;
   strata_lock_acquire(loop->lock);
   first = loop->first;
@@ -52,14 +91,16 @@ static struct strata_http_handed *take_all(struct strata_http_server_loop *loop,
   loop->link = &loop->first;
   loop->num_handed = 0;
   *out_orders = loop->orders;
+  *out_errands = loop->errands;
+  loop->errands = 0;
   strata_lock_release(loop->lock);
   return first;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg) {
   struct strata_http_server_loop *loop = arg;
-  unsigned orders;
-  struct strata_http_handed *handed = take_all(loop, &orders);
+  unsigned orders, errands;
+  struct strata_http_handed *handed = take_all(loop, &orders, &errands);
   (void)fd;
   (void)what;
   while (handed) {
@@ -69,6 +110,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg) {
     handed = next;
   }
   if (orders & STRATA_HTTP_ORDER_STOP_ACCEPTING) stop_accepting(loop);
+  do_errands(loop, errands);
   /* Without memory for that it ends a little sooner. */
   if (orders & STRATA_HTTP_ORDER_END && event_base_loopexit(loop->base, NULL) < 0)
     event_base_loopbreak(loop->base);
@@ -88,8 +130,8 @@ int strata_http_server_loop_init(struct strata_http_server_loop *loop, struct ev
 }
 
 void strata_http_server_loop_clear(struct strata_http_server_loop *loop) {
-  unsigned orders;
-  struct strata_http_handed *handed = take_all(loop, &orders);
+  unsigned orders, errands;
+  struct strata_http_handed *handed = take_all(loop, &orders, &errands);
   while (handed) {
     struct strata_http_handed *next = handed->next;
     evutil_closesocket(handed->fd);

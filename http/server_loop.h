@@ -21,13 +21,22 @@ enum strata_http_order {
   STRATA_HTTP_ORDER_END = 2,
 };
 
+/* What a loop does once each time it is asked. */
+enum strata_http_errand {
+  STRATA_HTTP_ERRAND_MAKE_ROOM = 1, /* Descriptors are short: give up who has waited longest. */
+  STRATA_HTTP_ERRAND_ACCEPT = 2,    /* Some loop has: accept again. */
+};
+
 struct strata_http_handed;
 
 struct strata_http_server_loop {
+  struct strata_http_server_loop *loops; /* All, this one too: they share the descriptors. */
+  int num_loops;
   struct event_base *base;
   struct evhttp *http;
   struct evconnlistener **shared; /* Listeners that accept for all loops; freed with accepting. */
   int num_shared;
+  unsigned awaits_room : 1;     /* Its listeners pause, and all loops have been asked. */
   struct strata_thread *thread; /* NULL when not running. */
   int result;                   /* Of the loop, once the thread has ended. */
 
@@ -35,7 +44,8 @@ struct strata_http_server_loop {
   strata_lock lock;  /* Of what is below. */
   struct strata_http_handed *first, **link;
   int num_handed;
-  unsigned orders; /* Set of strata_http_order; stays set. */
+  unsigned orders;  /* Set of strata_http_order; stays set. */
+  unsigned errands; /* Set of strata_http_errand. */
 };
 
 /* Fills in a zeroed loop. `base` is the loop's from then on. 0; or -1, with nothing left to clean
@@ -56,6 +66,10 @@ int strata_http_server_loop_join(struct strata_http_server_loop *loop);
 
 /* Gives an order, from any thread. */
 void strata_http_server_loop_order(struct strata_http_server_loop *loop, unsigned orders);
+
+/* For want of descriptors the loop cannot accept: asks all to give up a connection. Returns whether
+ * that can be expected to help: it was not in vain the time before. In the loop's thread. */
+int strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop);
 
 /* Hands over a socket, from any thread. 0, or -1 with the socket still the caller's. */
 int strata_http_server_loop_hand(struct strata_http_server_loop *loop, evutil_socket_t fd,

@@ -7,6 +7,7 @@ namespace {
 using http_testing::Client;
 using http_testing::GetRequest;
 using http_testing::LimitsTest;
+using http_testing::Reply;
 using http_testing::Response;
 using http_testing::Server;
 
@@ -25,6 +26,29 @@ TEST_F(LimitsTest, ErrorPagesMayBeTheUsers) {
   EXPECT_EQ(response.body, "custom: 400 Bad Request");
   EXPECT_EQ(response.Value("Content-Type"), "text/plain");
   EXPECT_NE(AskOnce("BREW / HTTP/1.1\r\nHost: a\r\n\r\n").body.find("<html>"), std::string::npos);
+}
+
+TEST_F(LimitsTest, EveryMethodHasItsBit) {
+  const char *names[] = {"GET",   "POST",    "HEAD",  "PUT",      "DELETE",    "OPTIONS",
+                         "TRACE", "CONNECT", "PATCH", "PROPFIND", "PROPPATCH", "MKCOL",
+                         "LOCK",  "UNLOCK",  "COPY",  "MOVE"};
+  EXPECT_EQ(EVHTTP_REQ_MAX, 1 << 15);
+  int command = 0;
+  server_.OnAny([&](evhttp_request *req) {
+    command = evhttp_request_get_command(req);
+    Reply(req, "x");
+  });
+  for (int i = 0; i < 16; ++i) {
+    const std::string name = names[i], target = name == "CONNECT" ? "a:1" : "/";
+    const std::string request = name + " " + target + " HTTP/1.1\r\nHost: a:1\r\n\r\n";
+    evhttp_set_allowed_methods(server_.http(), 1u << i);
+    Client client(&loop_, server_.port());
+    EXPECT_EQ(client.Get(request, name == "HEAD").status, 200) << name;
+    EXPECT_EQ(command, 1 << i) << name;
+    const char *other =
+        i ? "GET / HTTP/1.1\r\nHost: a\r\n\r\n" : "PUT / HTTP/1.1\r\nHost: a\r\n\r\n";
+    EXPECT_EQ(AskOnce(other).Value("Allow"), name);
+  }
 }
 
 TEST_F(LimitsTest, MethodsMayBeAdded) {

@@ -7,6 +7,7 @@
 #include <event2/listener.h>
 
 #include "http/server_loop.h"
+#include "net/listener_relief.h"
 #include "util/lock.h"
 #include "util/memory.h"
 #include "util/platform.h"
@@ -54,6 +55,7 @@ struct evhttp_threads *evhttp_threads_new(int num_threads, struct event_base *(*
                                           void *arg) {
   struct evhttp_threads *threads;
   size_t size = sizeof(*threads);
+  int i;
   if (num_threads < 1 || !strata_threading_enabled()) return NULL;
   size += sizeof(threads->loops[0]) * (size_t)num_threads;
   threads = strata_calloc(1, size);
@@ -67,6 +69,10 @@ struct evhttp_threads *evhttp_threads_new(int num_threads, struct event_base *(*
       evhttp_threads_free(threads);
       return NULL;
     }
+  }
+  for (i = 0; i < num_threads; i++) {
+    threads->loops[i].loops = threads->loops;
+    threads->loops[i].num_loops = num_threads;
   }
   return threads;
 }
@@ -133,14 +139,22 @@ static int bound_address(evutil_socket_t fd, struct address *out_address) {
   return 0;
 }
 
+/* Descriptors are the process's: another loop may have taken them all. */
+static int ask_for_room(struct evconnlistener *listener, void *arg) {
+  (void)listener;
+  return strata_http_server_loop_ask_for_room(arg);
+}
+
 /* One listener for all loops; updates the address to the one that is bound. */
 static int bind_shared(struct evhttp_threads *threads, struct address *inout_address) {
   struct strata_http_server_loop *loop = &threads->loops[0];
   struct evconnlistener *listener = listen_on(loop, inout_address, on_accept, threads, 0);
   if (!listener) return -1;
   if (bound_address(evconnlistener_get_fd(listener), inout_address) == 0 &&
-      strata_http_server_loop_add_shared(loop, listener) == 0)
+      strata_http_server_loop_add_shared(loop, listener) == 0) {
+    strata_listener_set_relief(listener, ask_for_room, loop);
     return 0;
+  }
   evconnlistener_free(listener);
   return -1;
 }
@@ -153,7 +167,10 @@ static struct evhttp_bound_socket *bind_loop(struct strata_http_server_loop *loo
   if (!listener) return NULL;
   if (bound_address(evconnlistener_get_fd(listener), inout_address) == 0)
     bound = evhttp_bind_listener(loop->http, listener);
-  if (!bound) evconnlistener_free(listener);
+  if (bound)
+    strata_listener_set_relief(listener, ask_for_room, loop);
+  else
+    evconnlistener_free(listener);
   return bound;
 }
 

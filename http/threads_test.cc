@@ -13,12 +13,14 @@
 
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "http/http_testing.h"
+#include "http/limits_testing.h"
 
 namespace {
 
@@ -177,6 +179,32 @@ TEST_P(ThreadsTest, AConnectionStaysWithItsLoop) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(client.Get("/"), loop);
   Finish();
 }
+
+#ifndef _WIN32
+// Whichever loop they have gone to.
+TEST_P(ThreadsTest, SlowHeadsTakeAllDescriptors) {
+  Make(2);
+  ASSERT_EQ(evhttp_threads_bind(context_.threads, "127.0.0.1", 0), 0);
+  std::vector<std::unique_ptr<BlockingClient>> attackers;
+  for (int i = 0; i < 100; ++i) {
+    attackers.emplace_back(new BlockingClient(Port()));
+    ASSERT_TRUE(attackers.back()->Send("GET / HTTP/1.1\r\nHost: a\r\nA: "));
+  }
+  evutil_socket_t fd = socket(AF_INET, SOCK_STREAM, 0);
+  BlockingClient client(&fd);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(Port()));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  {
+    http_testing::DescriptorLimit limit(fd + 1 + 40);
+    ASSERT_EQ(evhttp_threads_start(context_.threads), 0);
+    ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+    EXPECT_EQ(client.Get("/").size(), 1u);
+  }
+  Finish();
+}
+#endif
 
 TEST_P(ThreadsTest, OneLoopWillDo) {
   Serve(1);

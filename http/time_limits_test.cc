@@ -2,11 +2,13 @@
 // is not asked.
 
 #include "http/limits_testing.h"
+#include "http/streaming_testing.h"
 
 namespace {
 
 using http_testing::Client;
 using http_testing::GetRequest;
+using http_testing::Later;
 using http_testing::LimitsTest;
 using http_testing::Loop;
 using http_testing::PostRequest;
@@ -142,6 +144,23 @@ TEST_F(LimitsTest, ReaderThatStopsIsDropped) {
   client.Send(GetRequest("/big"));
   ASSERT_TRUE(loop_.RunUntil([&] { return evhttp_get_connection_count(server_.http()) == 1; }));
   EXPECT_TRUE(loop_.RunUntil([&] { return evhttp_get_connection_count(server_.http()) == 0; }));
+}
+
+// However much a client sends that was refused, and though it is never silent.
+TEST_F(LimitsTest, LingeringIsBoundedInAll) {
+  timeval tv = Ms(300);
+  evhttp_set_read_timeout_tv(server_.http(), &tv);
+  Client client(&loop_, server_.port());
+  EXPECT_EQ(client.Get("nonsense\r\n").status, 400);
+  bool sending = true;
+  std::function<void()> send = [&] {
+    sending = evhttp_get_connection_count(server_.http()) > 0;
+    if (!sending) return;
+    client.Send("a");
+    Later(&loop_, 20, send);
+  };
+  send();
+  EXPECT_TRUE(loop_.RunUntil([&] { return !sending; }));
 }
 
 TEST_F(LimitsTest, TimeoutsOfAConnection) {

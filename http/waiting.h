@@ -4,14 +4,21 @@
 struct evhttp;
 struct strata_http_server_connection;
 
-/* A server's connections that wait for a request, or for the rest of its head, in the order in
- * which they began to: the first is what a new connection is worth most more than. That keeps
- * clients that only hold connections from shutting others out. */
+/* A server's connections that wait for their peer: those for a request, for the rest of its head,
+ * or, all being said, for the peer's end, in the order in which they began to; and those for the
+ * rest of a body, in turn. A new connection is worth more than the first of the former, and than
+ * one of the latter that is behind the least rate. That keeps clients that only hold connections
+ * from shutting others out. */
+enum strata_http_waiting {
+  STRATA_HTTP_WAITING_NOT,
+  STRATA_HTTP_WAITING_IDLE,
+  STRATA_HTTP_WAITING_BODY,
+};
 
-/* Joins, leaves or goes to the end of the list, by the connection's state. */
+/* Joins, leaves or goes to the end of a list, by the connection's state. */
 void strata_http_waiting_update(struct strata_http_server_connection *con);
 
-/* Leaves the list; does nothing when not in it. */
+/* Leaves its list; does nothing when in none. */
 void strata_http_waiting_leave(struct strata_http_server_connection *con);
 
 /* Has a connection that has waited for long enough closed, by the loop, to make room for another.

@@ -257,6 +257,7 @@ struct evws_connection *strata_ws_new(struct event_base *base, enum strata_ws_ro
   evws->output_mark = STRATA_WS_DEFAULT_OUTPUT_MARK;
   evws->write_tv.tv_sec = STRATA_WS_DEFAULT_WRITE_S;
   evws->close_ns = (int64_t)STRATA_WS_DEFAULT_CLOSE_S * STRATA_NS_PER_SECOND;
+  evws->ping_ns = (int64_t)STRATA_WS_DEFAULT_PING_S * STRATA_NS_PER_SECOND;
   evws->close_code = STRATA_WS_CODE_ABNORMAL;
   strata_ws_reader_init(&evws->reader, role, STRATA_WS_DEFAULT_MESSAGE_LEN,
                         STRATA_WS_DEFAULT_MESSAGE_LEN);
@@ -283,5 +284,6 @@ void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
   if (bufferevent_getwatermark(bufev, EV_READ, NULL, &input_high) < 0 ||
       input_high != STRATA_WS_INPUT_HIGH || bufferevent_enable(bufev, EV_READ | EV_WRITE) < 0)
     evws->broken = 1;
+  if (state == STRATA_WS_OPEN) strata_ws_enter(evws, state); /* for its pings */
   strata_ws_defer(evws);
 }

@@ -60,9 +60,20 @@ TEST_F(WsFlow, APeerThatAnswersPingsLives) {
     if (!evws()) return;
     peer_->Send(Pong(""));
   }
-  EXPECT_EQ(evws_connection_set_ping_interval(evws(), nullptr), 0);
+  timeval never = {0, 0};
+  EXPECT_EQ(evws_connection_set_ping_interval(evws(), &never), 0);
   peer_->Send(Close(1000));
   EXPECT_TRUE(peer_->WaitClosed());
+}
+
+TEST_F(WsFlow, PingIntervals) {
+  EXPECT_EQ(evws()->ping_ns, int64_t{60000000000});
+  EXPECT_TRUE(evtimer_pending(&evws()->timer, nullptr));
+  timeval never = {0, 0};
+  EXPECT_EQ(evws_connection_set_ping_interval(evws(), &never), 0);
+  EXPECT_FALSE(evtimer_pending(&evws()->timer, nullptr));
+  EXPECT_EQ(evws_connection_set_ping_interval(evws(), nullptr), 0);
+  EXPECT_EQ(evws()->ping_ns, int64_t{60000000000});
 }
 
 // Output that no one takes is not a sign of life.

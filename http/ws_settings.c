@@ -23,7 +23,8 @@ void evws_connection_set_output_mark(struct evws_connection *evws, size_t mark_l
 }
 
 int evws_connection_set_ping_interval(struct evws_connection *evws, const struct timeval *tv) {
-  evws->ping_ns = tv ? strata_timeval_to_ns(tv) : 0;
+  evws->ping_ns =
+      tv ? strata_timeval_to_ns(tv) : (int64_t)STRATA_WS_DEFAULT_PING_S * STRATA_NS_PER_SECOND;
   if (evws->ping_ns < 0) evws->ping_ns = 0;
   if (evws->state != STRATA_WS_OPEN || !evws->bufev || evws->dead) return 0;
   if (evws->broken) return -1; /* it ends anyway */

@@ -29,8 +29,13 @@
  * | first byte of a head to last   | 30 s       | evhttp_set_header_deadline_tv     |
  * | rate of a body                 | 512 byte/s | evhttp_set_min_body_rate          |
  * | rate of taking replies         | 512 byte/s | evhttp_set_min_reply_rate         |
+ *
+ * When all connections, or the process's descriptors, are in use, those that only wait give way to
+ * new ones: see evhttp_set_max_connections(). WebSocket sessions have limits of their own, pings
+ * among them: event2/ws.h.
  */
 
+#include <event2/http_status.h>
 #include <event2/util.h>
 #include <event2/visibility.h>
 
@@ -51,22 +56,8 @@ struct evkeyvalq;
 struct sockaddr;
 struct timeval;
 
-/* Status codes that often occur (RFC 9110 15). Any code from 100 to 999 may be sent. */
-#define HTTP_OK 200
-#define HTTP_NOCONTENT 204
-#define HTTP_MOVEPERM 301
-#define HTTP_MOVETEMP 302
-#define HTTP_NOTMODIFIED 304
-#define HTTP_BADREQUEST 400
-#define HTTP_NOTFOUND 404
-#define HTTP_BADMETHOD 405
-#define HTTP_ENTITYTOOLARGE 413
-#define HTTP_EXPECTATIONFAILED 417
-#define HTTP_INTERNAL 500
-#define HTTP_NOTIMPLEMENTED 501
-#define HTTP_SERVUNAVAIL 503
-
-/** Request methods, as bits for evhttp_set_allowed_methods(). */
+/** Request methods, as bits for evhttp_set_allowed_methods(): RFC 9110 9, RFC 5789, and those of
+ * WebDAV (RFC 4918). */
 enum evhttp_cmd_type {
   EVHTTP_REQ_GET = 1 << 0,
   EVHTTP_REQ_POST = 1 << 1,
@@ -76,13 +67,21 @@ enum evhttp_cmd_type {
   EVHTTP_REQ_OPTIONS = 1 << 5,
   EVHTTP_REQ_TRACE = 1 << 6,
   EVHTTP_REQ_CONNECT = 1 << 7,
-  EVHTTP_REQ_PATCH = 1 << 8
+  EVHTTP_REQ_PATCH = 1 << 8,
+  EVHTTP_REQ_PROPFIND = 1 << 9,
+  EVHTTP_REQ_PROPPATCH = 1 << 10,
+  EVHTTP_REQ_MKCOL = 1 << 11,
+  EVHTTP_REQ_LOCK = 1 << 12,
+  EVHTTP_REQ_UNLOCK = 1 << 13,
+  EVHTTP_REQ_COPY = 1 << 14,
+  EVHTTP_REQ_MOVE = 1 << 15,
+  EVHTTP_REQ_MAX = EVHTTP_REQ_MOVE
 };
 
 /** A method beyond these; see evhttp_set_ext_method_cmp(). */
 struct evhttp_ext_method {
   const char *method; /**< Its name, as on the wire. */
-  ev_uint32_t type;   /**< Its bit: one above those of evhttp_cmd_type. */
+  ev_uint32_t type;   /**< Its bit: one above EVHTTP_REQ_MAX. */
   ev_uint16_t flags;  /**< EVHTTP_METHOD_HAS_BODY or 0. */
 };
 /** Requests of the method may have a body. */
@@ -216,9 +215,15 @@ EVENT2_EXPORT_SYMBOL
 void evhttp_set_max_body_size(struct evhttp *http, ev_ssize_t max_body_size);
 
 /** Number of connections that are served at a time; 0 or less for no limit. For one above it, the
- * connection is closed that has waited longest for a request, or for the rest of a head, if it has
- * done so for a second; when there is none the new one is answered with 503, and not at all when
- * many such answers are under way. */
+ * connection is closed that has waited longest for a request, for the rest of a head, or for the
+ * end of a client that was refused, if it has done so for a second; when there is none, one whose
+ * body is behind the least rate (evhttp_set_min_body_rate()) by more than a second and 2 KiB; when
+ * there is none either, the new one is answered with 503, and not at all when many such answers are
+ * under way.
+ *
+ * Where the system gives fewer descriptors, the same is done for each connection that cannot be
+ * accepted for want of one. When nobody can be closed, new ones wait until there is one to be had.
+ */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_max_connections(struct evhttp *http, int max_connections);
 /** Number of requests that are served on one connection, which the reply to the last closes; 0 or
@@ -309,7 +314,8 @@ void evhttp_set_header_deadline_tv(struct evhttp *http, const struct timeval *tv
 /** Sets the least rate of a request's body, in bytes a second, over all of the body; the read
  * timeout comes on top. So a body of n bytes is complete after n / rate seconds and one timeout, or
  * is answered with 408, however it trickles in. 0: none, for clients that send as things happen.
- * Default: 512. For connections accepted from now on. */
+ * One that is behind may lose its place earlier: see evhttp_set_max_connections(). Default: 512.
+ * For connections accepted from now on. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_min_body_rate(struct evhttp *http, size_t bytes_per_second);
 
@@ -323,7 +329,8 @@ void evhttp_set_min_reply_rate(struct evhttp *http, size_t bytes_per_second);
 /** Server flag: the body of a request that is too large is read and thrown away, all of it, before
  * the refusal is sent, for clients that do not look at the reply before they have sent everything
  * (one that expects 100-continue is refused at once). Without it the refusal is sent at once, and a
- * bounded rest is thrown away. */
+ * bounded rest is thrown away: what comes within 30 seconds, until the client is silent for 5 (or
+ * for the read timeout, if that is shorter; then six times that takes the place of the 30). */
 #define EVHTTP_SERVER_LINGERING_CLOSE 0x0001
 /** Sets the server's flags. 0, or nonzero when a flag is unknown. */
 EVENT2_EXPORT_SYMBOL
@@ -333,10 +340,15 @@ int evhttp_set_flags(struct evhttp *http, int flags);
  *
  * The library adds Date, Content-Length or Transfer-Encoding, Connection and Content-Type where
  * the reply needs them and the output headers lack them. Replies to HEAD and those with status
- * 1xx, 204 or 304 are sent without their body. What follows a reply with status 1xx, or 2xx to
+ * 1xx, 204, 205 or 304 are sent without their body. What follows a reply with status 1xx, or 2xx to
  * CONNECT, is not HTTP: such a reply has no Content-Length or Transfer-Encoding, and completing it
  * closes the connection. A request whose connection is gone (its
  * evhttp_request_get_connection() is NULL) may be replied to: the reply is dropped.
+ *
+ * Transfer-Encoding among the output headers names the codings that the body already has. A body in
+ * pieces is sent with chunked as a further one, and without Content-Length; a whole body is sent as
+ * it is, and the connection closes after it unless the last coding is chunked. HTTP/1.0 clients
+ * know no codings (RFC 9112 6.1): to them the field is not sent, and the body should have none.
  *
  * The request is valid until the callback that completed the reply returns, later only when the
  * user owns it. */
@@ -393,8 +405,8 @@ typedef int (*evhttp_body_cb)(struct evhttp_request *req, struct evbuffer *out, 
  * evhttp_send_reply_start(). What the request's output buffer holds comes first and counts. The
  * request is completed when the body is; it stays valid until the last call of `cb` returns. `cb`
  * is never called from within this function, unless the connection is gone: then it is told at
- * once. It is not asked for a body that is not sent (to HEAD, or with 204 or 304). Replying with
- * evhttp_send_error() breaks the body off. */
+ * once. It is not asked for a body that is not sent (to HEAD, or with 204, 205 or 304). Replying
+ * with evhttp_send_error() breaks the body off. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_send_reply_provided(struct evhttp_request *req, int code, const char *reason,
                                 ev_int64_t len, evhttp_body_cb cb, void *arg);

@@ -81,10 +81,10 @@ struct evhttp_connection *evhttp_connection_base_bufferevent_unix_new(struct eve
                                                                       const char *path);
 
 /** Makes a request; `req` is the connection's from then on, whatever is returned. `uri` is the
- * target as it is sent, such as "/path?query"; an empty path becomes "/". Returns 0; or -1, with
- * the request freed unless the user owns it and without any callback: the method, the target or a
- * field cannot be sent as it is (a line end or a space in the target, say), there cannot even be an
- * attempt to connect, or memory ran out. */
+ * target as it is sent, such as "/path?query"; an empty path becomes "/", and a fragment is cut
+ * off. Returns 0; or -1, with the request freed unless the user owns it and without any callback:
+ * the method, the target or a field cannot be sent as it is (a line end, a space or userinfo in the
+ * target, say), there cannot even be an attempt to connect, or memory ran out. */
 EVENT2_EXPORT_SYMBOL
 int evhttp_make_request(struct evhttp_connection *evcon, struct evhttp_request *req,
                         enum evhttp_cmd_type type, const char *uri);

@@ -55,7 +55,8 @@ struct evhttp_threads;
  * `make_base` makes a base: event_base_new, or a function of the caller's that uses
  * event_base_new_with_config(). `configure` is called for each new server, in the calling thread,
  * with the base and the number of its loop from 0: it sets callbacks and limits, which hold for
- * this server alone (a limit on connections is one for each loop). When it returns something
+ * this server alone (a limit on connections is one for each loop; when the process is out of
+ * descriptors, all loops give up connections that only wait). When it returns something
  * negative, making the loops fails, and the bases go with it: events of the caller's own are made
  * on a base when all is there, and freed before evhttp_threads_free(). `arg` is the argument.
  *

@@ -37,6 +37,8 @@
  * | unsent output of a server, above   |         |                                       |
  * | which it does not read             | 256 KiB | evws_connection_set_output_mark       |
  * | no output taken by the peer        | 50 s    | evws_connection_set_write_timeout     |
+ * | silence of the peer before a ping, |         |                                       |
+ * | and again after it                 | 60 s    | evws_connection_set_ping_interval     |
  * | closing, each of its steps         | 5 s     | evws_connection_set_close_timeout     |
  * | a client's opening handshake       | 30 s    | evws_client_set_handshake_timeout     |
  */
@@ -194,8 +196,8 @@ void evws_connection_set_drainedcb(struct evws_connection *evws, evws_event_cb c
 /** Begins the closing handshake with a code (WS_CR_NONE: none). From now on nothing is sent, and
  * messages that come are dropped; the close callback follows when the peer has answered, or has not
  * for too long. A code that may not be sent counts as 1000. Does nothing on a session that is
- * closing already, or that evws_client_start() has not been called for; one that is not open yet ends
- * without a handshake. */
+ * closing already, or that evws_client_start() has not been called for; one that is not open yet
+ * ends without a handshake. */
 EVENT2_EXPORT_SYMBOL
 void evws_close(struct evws_connection *evws, ev_uint16_t reason);
 
@@ -247,8 +249,9 @@ EVENT2_EXPORT_SYMBOL
 void evws_connection_set_output_mark(struct evws_connection *evws, size_t mark_len);
 
 /** Sets after how much silence of the peer it is pinged; one that is silent as long again and takes
- * no output either is gone: the session ends with 1006. NULL or zero, as at first: never. -1 when
- * memory is short. */
+ * no output either is gone: the session ends with 1006, and its place among the server's
+ * connections is free. NULL: the default of 60 seconds; zero: never. -1 when memory is short:
+ * never then either. */
 EVENT2_EXPORT_SYMBOL
 int evws_connection_set_ping_interval(struct evws_connection *evws, const struct timeval *tv);
 
