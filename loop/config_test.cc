@@ -64,7 +64,11 @@ TEST(ConfigMethods, AvoidedOnesAreSkipped) {
   const std::vector<std::string> methods = Methods();
   Config config(event_config_new());
   for (size_t i = 0; i < methods.size(); i++) {
-    EXPECT_EQ(methods[i], MethodWith(config.get()));
+    const std::string method = MethodWith(config.get());
+    // Not every kernel has it for every program.
+    if (methods[i] != "io_uring" || !method.empty()) {
+      EXPECT_EQ(methods[i], method);
+    }
     EXPECT_EQ(0, event_config_avoid_method(config.get(), methods[i].c_str()));
   }
   EXPECT_EQ("", MethodWith(config.get()));  // Nothing is left.

@@ -152,10 +152,39 @@ _RUNNERS = {
     "//conditions:default": "//tools/bazel:run_test.sh",
 }
 _RUN_TEST = select({platform: [runner] for platform, runner in _RUNNERS.items()})
-_RUN_TEST_PATH = select({platform: ["$(rootpath %s)" % runner] for platform, runner in _RUNNERS.items()})
 
-# What a backend needs of the machine: a program that fails where it is missing.
-_NEEDED = {"io_uring": "//util/testing:has_io_uring"}
+_WINDOWS = "//tools/platforms:windows"
+_HAS_IO_URING = "//util/testing:has_io_uring"
+
+# Where the kernel has io_uring, which Windows never needs: attributes of sh_test that run `program`.
+def _run_with_io_uring(program):
+    return {
+        "srcs": select({
+            _WINDOWS: [_RUNNERS[_WINDOWS]],
+            "//conditions:default": ["//tools/bazel:run_where.sh"],
+        }),
+        "args": select({
+            platform: [] if platform == _WINDOWS else [
+                "$(rootpath %s)" % _HAS_IO_URING,
+                "$(rootpath %s)" % runner,
+            ]
+            for platform, runner in _RUNNERS.items()
+        }) + ["$(rootpath %s)" % program],
+        "data": [program] + select({
+            platform: [] if platform == _WINDOWS else [
+                _HAS_IO_URING,
+                runner,
+            ]
+            for platform, runner in _RUNNERS.items()
+        }),
+    }
+
+def _run(program):
+    return {
+        "srcs": _RUN_TEST,
+        "args": ["$(rootpath %s)" % program],
+        "data": [program],
+    }
 
 # Readiness backends in the order of backends/registry.c. A test runs by itself on its platform's
 # best one, and as NAME_poll and so on, where strata_backend_tests says so, on the others.
@@ -226,22 +255,19 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
       **kwargs: whatever else sh_test takes (timeout, ...), for all.
     """
     for backend in backends:
-        program = ["$(rootpath :%s)" % name]
-        needed = _NEEDED.get(backend)
+        needs_io_uring = backend in ["io_uring", "completion"]
+        attributes = (_run_with_io_uring if needs_io_uring else _run)(":" + name)
         native.sh_test(
             name = name + "_" + backend,
             size = size,
-            srcs = ["//tools/bazel:run_where.sh"] if needed else _RUN_TEST,
-            args = ["$(rootpath %s)" % needed] + _RUN_TEST_PATH + program if needed else program,
-            data = [":" + name] + ([needed] + _RUN_TEST if needed else []),
             env = _env(backend),
             tags = tags + ["other_backend", _kind(backend)] +
                    # In a sandbox root has no CAP_IPC_LOCK. The memory of a ring counts then against
                    # RLIMIT_MEMLOCK, and is given back some time after the ring is closed: too late
                    # for hundreds of bases in a row (io_uring_setup(2)).
-                   (["no-sandbox"] if backend in ["io_uring", "completion"] else []),
+                   (["no-sandbox"] if needs_io_uring else []),
             target_compatible_with = _BACKENDS[backend].compatible_with,
-            **kwargs
+            **dict(kwargs, **attributes)
         )
 
 def strata_faulted_test(name, deps = [], copts = [], **kwargs):
