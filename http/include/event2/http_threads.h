@@ -95,7 +95,8 @@ int evhttp_threads_get_address(const struct evhttp_threads *threads, int number,
 
 /** Starts a thread for each loop. May be called once. -1: not all could be started, or they had
  * been before; no thread runs then that did not before. The new threads block all signals but those
- * of faults and SIGPROF, so that they go to the others. The loops run until evhttp_threads_stop(), also while there is nothing to do.
+ * of faults and SIGPROF, so that they go to the others. The loops run until
+ * evhttp_threads_stop(), also while there is nothing to do.
  */
 EVENT2_EXPORT_SYMBOL
 int evhttp_threads_start(struct evhttp_threads *threads);
