@@ -75,6 +75,10 @@ void soak_take(struct soak_taker *taker, struct evhttp_request *req) {
   if (taker->taken / PAUSE_EVERY != before) pause_body(taker, req);
 }
 
+void soak_taker_end(struct soak_taker *taker) {
+  evtimer_del(taker->timer);
+}
+
 void soak_taker_clear(struct soak_taker *taker) {
   event_free(taker->timer);
 }

@@ -23,6 +23,8 @@ void soak_taker_start(struct soak_taker *taker);
 /* To be called from the request's chunked callback. Pauses the body now and then: for a millisecond
  * at least, and as long as it has come too fast. */
 void soak_take(struct soak_taker *taker, struct evhttp_request *req);
+/* The request is about to go, complete or not. */
+void soak_taker_end(struct soak_taker *taker);
 void soak_taker_clear(struct soak_taker *taker);
 
 struct soak_giver {

@@ -1,7 +1,7 @@
 /* Sends one body to http_soak_server, or has it send one, through strata's client. Prints how many
  * bytes it has taken or given, each time that there are some MiB more, and last "right N": how many
- * the one that took them found right. Then it waits for the end of its input, so that its memory
- * can be looked at.
+ * the one that took them found right, 0 after a failure. Then it waits for the end of its input, so
+ * that its memory can be looked at.
  *
  * usage: http_soak_client PORT upload|download counted|chunked LENGTH [RATE]
  * RATE: bytes a second at which it takes a download, at most */
@@ -22,7 +22,7 @@ struct transfer {
   struct event_base *base;
   struct soak_giver giver;
   struct soak_taker taker;
-  ev_uint64_t shown;
+  ev_uint64_t shown, right;
   int is_upload;
 };
 
@@ -47,14 +47,15 @@ static void take(struct evhttp_request *req, void *arg) {
 
 static void on_reply(struct evhttp_request *req, void *arg) {
   struct transfer *transfer = arg;
-  ev_uint64_t right = transfer->taker.right;
-  if (req && transfer->is_upload) {
-    char number[24] = "";
-    evbuffer_remove(evhttp_request_get_input_buffer(req), number, sizeof(number) - 1);
-    right = strtoull(number, NULL, 10);
+  soak_taker_end(&transfer->taker);
+  if (req && evhttp_request_get_response_code(req) == 200) {
+    transfer->right = transfer->taker.right;
+    if (transfer->is_upload) {
+      char number[24] = "";
+      evbuffer_remove(evhttp_request_get_input_buffer(req), number, sizeof(number) - 1);
+      transfer->right = strtoull(number, NULL, 10);
+    }
   }
-  if (req && evhttp_request_get_response_code(req) == 200)
-    printf("right %llu\n", (unsigned long long)right);
   event_base_loopexit(transfer->base, NULL);
 }
 
@@ -84,6 +85,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   transfer.base = event_base_new();
+  if (!transfer.base) return 1;
   transfer.is_upload = strcmp(argv[2], "upload") == 0;
   transfer.giver.len = strtoull(argv[4], NULL, 10);
   connection =
@@ -93,6 +95,7 @@ int main(int argc, char **argv) {
     return 1;
   if (start(&transfer, connection, strcmp(argv[3], "chunked") == 0) < 0) return 1;
   event_base_dispatch(transfer.base);
+  printf("right %llu\n", (unsigned long long)transfer.right);
   fflush(stdout);
   while (getchar() != EOF) continue;
   evhttp_connection_free(connection);

@@ -26,10 +26,17 @@ static void take(struct evhttp_request *req, void *arg) {
   soak_take(&upload, req);
 }
 
+static void on_failure(enum evhttp_request_error error, void *arg) {
+  (void)error;
+  (void)arg;
+  soak_taker_end(&upload);
+}
+
 static int on_request(struct evhttp_request *req, void *arg) {
   (void)arg;
   soak_taker_start(&upload);
   evhttp_request_set_chunked_cb(req, take);
+  evhttp_request_set_error_cb(req, on_failure);
   return 0;
 }
 
@@ -46,9 +53,9 @@ static void handle(struct evhttp_request *req, void *arg) {
   (void)arg;
   if (evhttp_request_get_command(req) == EVHTTP_REQ_POST) {
     struct evbuffer *reply = evbuffer_new();
-    evbuffer_add_printf(reply, "%llu", (unsigned long long)upload.right);
+    if (reply) evbuffer_add_printf(reply, "%llu", (unsigned long long)upload.right);
     evhttp_send_reply(req, 200, "OK", reply);
-    evbuffer_free(reply);
+    if (reply) evbuffer_free(reply);
     return;
   }
   download = calloc(1, sizeof(*download));
@@ -63,8 +70,9 @@ static void handle(struct evhttp_request *req, void *arg) {
 
 int main(int argc, char **argv) {
   struct event_base *base = event_base_new();
-  struct evhttp *http = evhttp_new(base);
-  struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(http, "127.0.0.1", 0);
+  struct evhttp *http = base ? evhttp_new(base) : NULL;
+  struct evhttp_bound_socket *bound =
+      http ? evhttp_bind_socket_with_handle(http, "127.0.0.1", 0) : NULL;
   struct sockaddr_in address;
   socklen_t address_len = sizeof(address);
   if (!bound || soak_taker_init(&upload, base, argc > 1 ? strtoull(argv[1], NULL, 10) : 0) < 0)

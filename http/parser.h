@@ -85,7 +85,7 @@ void evhttp_head_parser_init_trailer(struct evhttp_head_parser *parser,
 
 /* Goes on with the message whose first `len` bytes are at `data`: all bytes from the start of the
  * message, not only the new ones; len never shrinks from call to call. Bytes behind the head (body,
- * next request) are not looked at. Returns DONE, PARTIAL or an error; each is final except
+ * next request) have no effect. Returns DONE, PARTIAL or an error; each is final except
  * PARTIAL: a further call returns it again. */
 enum evhttp_parse_result evhttp_head_parse(struct evhttp_head_parser *parser, const char *data,
                                            size_t len);

@@ -55,7 +55,8 @@ Process::Process(const std::vector<std::string> &command, Settings settings) {
   NewPipe(errors);
   std::vector<char *> arguments;
   // What runs programs of another CPU (tools/qemu/run.sh).
-  if (char *runner = getenv("STRATA_RUNNER")) arguments.push_back(runner);
+  char *runner = getenv("STRATA_RUNNER");
+  if (runner != nullptr && *runner != '\0') arguments.push_back(runner);
   for (const std::string &argument : command)
     arguments.push_back(const_cast<char *>(argument.c_str()));
   arguments.push_back(nullptr);

@@ -252,7 +252,7 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
         //util/testing:early_threads).
       size: for all.
       tags: for all.
-      **kwargs: whatever else sh_test takes (timeout, ...), for all.
+      **kwargs: whatever else sh_test takes (timeout, ...), but for args, data and srcs, for all.
     """
     for backend in backends:
         needs_io_uring = backend in ["io_uring", "completion"]
@@ -267,7 +267,7 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
                    # for hundreds of bases in a row (io_uring_setup(2)).
                    (["no-sandbox"] if needs_io_uring else []),
             target_compatible_with = _BACKENDS[backend].compatible_with,
-            **dict(kwargs, **attributes)
+            **dict(attributes, **kwargs)
         )
 
 def strata_faulted_test(name, deps = [], copts = [], **kwargs):

@@ -8,7 +8,7 @@ set -euo pipefail
 
 # What runs an ELF file for another machine (elf(5): e_machine, two bytes, little-endian here).
 runner_of() {
-  [[ -f $1 && $(head -c 4 "$1" | tail -c 3) == ELF ]] || return 0
+  [[ -f $1 && $(head -c 4 "$1" | tail -c 3 | tr -d '\0') == ELF ]] || return 0
   case $(od -An -tu2 -j18 -N2 "$1" | tr -d ' ') in
     40) echo qemu-arm ;;
     183) echo qemu-aarch64 ;;

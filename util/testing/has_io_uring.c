@@ -1,5 +1,5 @@
-/* Exits with 0 where the kernel lets this program have an io_uring: containers and qemu-user often do
- * not (io_uring_setup(2): ENOSYS, EPERM). */
+/* Exits with 0 where the kernel lets this program have an io_uring with what strata needs of it,
+ * else with 1: containers and qemu-user often have none (io_uring_setup(2): ENOSYS, EPERM). */
 
 #include <linux/io_uring.h>
 #include <string.h>
@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 int main(void) {
+  const unsigned needed =
+      IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG; /* backends/uring.c */
   struct io_uring_params params;
   memset(&params, 0, sizeof(params));
-  return syscall(__NR_io_uring_setup, 1, &params) >= 0 ? 0 : 1;
+  return syscall(SYS_io_uring_setup, 1, &params) >= 0 && (params.features & needed) == needed ? 0
+                                                                                              : 1;
 }

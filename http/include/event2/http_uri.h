@@ -41,8 +41,8 @@ struct evhttp_uri *evhttp_uri_parse_with_flags(const char *source_uri, unsigned 
 EVENT2_EXPORT_SYMBOL
 void evhttp_uri_free(struct evhttp_uri *uri);
 /** Puts the parts together into `buf` of `limit` bytes, NUL included. `buf`, or NULL when it is
- * too small or when the parts cannot stand together: a host and a path that does not start with a
- * slash; with EVHTTP_URI_UNIX_SOCKET the host "unix" and a port.
+ * too small or when the parts cannot stand together: a host and a path that neither is empty nor
+ * starts with a slash; with EVHTTP_URI_UNIX_SOCKET the host "unix" and a port.
  *
  * Without a host, userinfo and port are left out, and a path that would be read as a host or a
  * scheme gets a dot segment, which does not change its meaning (RFC 3986 4.2, 5.2.4): "//a" is
