@@ -416,8 +416,9 @@ static bool is_still_broken(struct kqueue_state *state, evutil_socket_t fd,
   struct change_list list = {.num = 0};
   bool is_broken;
   push(&list, fd, EVFILT_WRITE, write_flags(interest->mask), interest->generation);
-  (void)apply_checked(state, &list, &is_broken);
-  return is_broken;
+  int error = apply_checked(state, &list, &is_broken);
+  /* What could not be asked, for want of memory, is asked again. */
+  return is_broken || (error && error != EBADF);
 }
 
 /* There is no filter for them, but whoever writes shall learn of it. */

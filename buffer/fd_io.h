@@ -28,7 +28,8 @@ ev_ssize_t strata_fd_sendfile(evutil_socket_t fd, int file_fd, ev_off_t position
 /* The length of the file, or -1. */
 ev_off_t strata_fd_file_len(int fd);
 
-/* Reads exactly len bytes; a file that ends earlier is an error (EIO). 0 or -1. */
+/* Reads exactly len bytes; a file that ends earlier is an error (EIO). 0 or -1. The file's own
+ * position stays; on Windows not if threads read one descriptor at a time. */
 int strata_fd_read_at(int fd, ev_off_t position, void *out_data, size_t len);
 
 /* A mapping, which begins at a page's start. address is NULL when there is none. */

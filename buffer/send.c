@@ -40,7 +40,8 @@ static void gather_run(const struct evbuffer *buf, size_t max_len, struct run *r
   }
 }
 
-/* What sendfile(2) does, with a copy of each piece; bytes, or -1 when it is none. */
+/* In place of sendfile(2), by copies of pieces, each of which the file has whole or not at all;
+ * bytes, or -1 when it is none. */
 static ev_ssize_t send_pieces(evutil_socket_t fd, int file_fd, ev_off_t position, size_t len) {
   unsigned char piece[FILE_PIECE_LEN];
   size_t sent_len = 0;

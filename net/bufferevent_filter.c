@@ -249,6 +249,7 @@ static void on_underlying_event(struct bufferevent *underlying, short what, void
     if (filter->wants_room && what & BEV_EVENT_READING) (void)serve_input(filter, BEV_FLUSH, 0);
     EVUTIL_SET_SOCKET_ERROR(error);
     bufferevent_run_eventcb(&filter->bev, what, 0);
+    bufferevent_update(&filter->bev);
   }
   bufferevent_release(&filter->bev);
 }

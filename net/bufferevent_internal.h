@@ -109,7 +109,7 @@ struct bufferevent_private {
   bool is_freed;   /* bufferevent_free() was called */
   bool watches_input; /* there has been a high watermark */
   bool is_connecting;
-  bool has_connect_timed_out; /* it goes on all the same */
+  bool connect_timer_has_ended; /* connecting goes on all the same */
   bool wants_write_report; /* writing was enabled: the write callback is due without output too */
   bool is_unconnected;     /* connecting failed: nothing is to be had from this socket */
   int connect_error;       /* a refusal that came at once, to be told from the loop, or 0 */
@@ -221,7 +221,7 @@ void bufferevent_init_inactivity(struct bufferevent_private *bev);
  * told to take too long. */
 static inline bool bufferevent_awaits_connection(const struct bufferevent_private *bev) {
   if (!bev->is_connecting || bev->is_freed || bev->write_suspended) return false;
-  return !bev->has_connect_timed_out || bev->bev.enabled & EV_WRITE;
+  return !bev->connect_timer_has_ended || bev->bev.enabled & EV_WRITE;
 }
 
 /* Whether a direction waits for progress now: active, on a socket that is of use, and for writing

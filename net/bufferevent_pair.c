@@ -50,10 +50,11 @@ static bool move_output(struct bufferevent_pair *from, struct bufferevent_pair *
     bufferevent_charge(target, EV_READ, moved_len);
     bufferevent_note_progress(source, EV_WRITE);
     bufferevent_note_progress(target, EV_READ);
-    if (bufferevent_follow_waiting(source, bufferevent_waiting(source)))
-      bufferevent_schedule_work(source);
+    /* First what keeps the loop running, then what may let it end. */
     bufferevent_run_if_due(target, EV_READ, 0);
     bufferevent_run_if_due(source, EV_WRITE, 0);
+    if (bufferevent_follow_waiting(source, bufferevent_waiting(source)))
+      bufferevent_schedule_work(source);
   }
   bufferevent_release(target);
   bufferevent_release(source);

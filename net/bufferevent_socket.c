@@ -217,6 +217,7 @@ struct bufferevent_private *bufferevent_readiness_new(struct event_base *base, i
     return NULL;
   }
   event_callback_init(&bev->source.task, bev->priority, serve, bev);
+  evbuffer_set_flags(bev->bev.output, EVBUFFER_FLAG_DRAINS_TO_FD);
   bev->read_size = MIN_READ_SIZE;
   return bev;
 }

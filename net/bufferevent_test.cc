@@ -1,4 +1,7 @@
 // Socket bufferevents: reading, writing, watermarks, callbacks and the getters.
+#include <unistd.h>
+
+#include <cstdio>
 #include <memory>
 
 #include "net/test_support.h"
@@ -278,6 +281,22 @@ TEST_P(Bufferevent, WriteErrorIsReported) {
   EXPECT_TRUE(bev_.errors[0] == EPIPE || bev_.errors[0] == ECONNRESET);
   EXPECT_FALSE(bufferevent_get_enabled(bev_) & EV_WRITE);
 }
+
+#ifndef _WIN32
+// The output stays in the file until it is sent.
+TEST_P(Bufferevent, FileThatShrinksIsAWriteError) {
+  if (kOnLibevent) GTEST_SKIP() << "libevent tries for ever to send what is not there";
+  if (OnCompletions()) GTEST_SKIP() << "a port sends what is mapped";
+  std::unique_ptr<FILE, int (*)(FILE *)> file(tmpfile(), fclose);
+  ASSERT_NE(nullptr, file);
+  ASSERT_EQ(0, ftruncate(fileno(file.get()), 1 << 20));
+  ASSERT_EQ(0, evbuffer_add_file(bev_.output(), dup(fileno(file.get())), 0, -1));
+  ASSERT_EQ(0, ftruncate(fileno(file.get()), 1));
+  EXPECT_TRUE(loop_.RunUntil([&] { return !bev_.events.empty(); }));
+  EXPECT_EQ(BEV_EVENT_WRITING | BEV_EVENT_ERROR, bev_.events[0]);
+  EXPECT_EQ(EIO, bev_.errors[0]);
+}
+#endif
 
 TEST_P(Bufferevent, CallbacksCanBeChangedAndRead) {
   bufferevent_data_cb read, write;

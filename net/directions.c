@@ -12,7 +12,8 @@
 #define DEFAULT_MAX_SINGLE_WRITE 262144
 
 void bufferevent_update(struct bufferevent_private *bev) {
-  short failed = bev->bev.be_ops->update(bev), disabled = 0;
+  /* What is not enabled fails nobody: it is tried again with the next update. */
+  short failed = bev->bev.be_ops->update(bev) & bev->bev.enabled, disabled = 0;
   if (!failed) return;
   int error = strata_error_from_errno(errno);
   /* The other direction may fail in its turn, when it has the need that both had to itself. */
@@ -33,9 +34,9 @@ static int enable(struct bufferevent_private *bev, short directions) {
   bool old_report = bev->wants_write_report;
   bev->bev.enabled |= directions & (EV_READ | EV_WRITE);
   if (directions & EV_WRITE) bev->wants_write_report = true;
-  short failed = bev->bev.be_ops->update(bev);
+  short failed = bev->bev.be_ops->update(bev) & bev->bev.enabled;
   if (!failed) return 0;
-  bool is_another = !(failed & directions) && failed & bev->bev.enabled;
+  bool is_another = !(failed & directions);
   int error = strata_error_from_errno(errno);
   if (!is_another) {
     bev->bev.enabled = old_enabled;

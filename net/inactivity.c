@@ -65,6 +65,7 @@ void bufferevent_keep_loop_going(struct bufferevent_private *bev) {
 
 static void report_no_memory(struct bufferevent_private *bev, short direction) {
   int error = strata_error_from_errno(errno);
+  if (direction == EV_WRITE && bev->is_connecting) bev->connect_timer_has_ended = true;
   bufferevent_disable(&bev->bev, direction);
   short what = direction == EV_READ ? BEV_EVENT_READING : BEV_EVENT_WRITING;
   EVUTIL_SET_SOCKET_ERROR(error);
@@ -81,7 +82,7 @@ static void look(struct bufferevent_private *bev, short direction) {
   int64_t due = strata_ns_add(*since_of(bev, direction), length_ns(bev, timeout));
   int64_t now = event_base_loop_time_ns(bev->bev.ev_base);
   if (due <= now) {
-    if (direction == EV_WRITE && bev->is_connecting) bev->has_connect_timed_out = true;
+    if (direction == EV_WRITE && bev->is_connecting) bev->connect_timer_has_ended = true;
     bufferevent_disable(&bev->bev, direction);
     bufferevent_run_timeoutcb(bev, direction);
     return;

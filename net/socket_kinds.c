@@ -96,7 +96,7 @@ struct bufferevent *bufferevent_socket_new(struct event_base *base, evutil_socke
 /* What is known of the socket belongs to another, or to one that was not connecting. */
 static void forget(struct bufferevent_private *bev) {
   event_io_source_detach(&bev->source);
-  bev->is_connecting = bev->is_unconnected = bev->has_connect_timed_out = false;
+  bev->is_connecting = bev->is_unconnected = bev->connect_timer_has_ended = false;
   bev->connect_error = 0;
   bev->waiting = 0; /* its timeouts begin anew */
   bev->bev.be_ops->forget_socket(bev);

@@ -97,7 +97,8 @@ void evbuffer_unlock(struct evbuffer *buf);
 
 /** Flag of a buffer: its bytes leave by being written to a descriptor, drained, or moved to
  * another buffer, and are not looked at. evbuffer_add_file() then needs not bring the file into
- * memory and uses sendfile(2). Bufferevents over sockets set it on their output. */
+ * memory: it is sent by sendfile(2), or read piece by piece where there is none. Bufferevents over
+ * sockets set it on their output, but those on a completion port. */
 #define EVBUFFER_FLAG_DRAINS_TO_FD 1
 
 /** Sets the given EVBUFFER_FLAG_* bits. */
@@ -327,7 +328,7 @@ int evbuffer_add_reference_with_offset(struct evbuffer *outbuf, const void *data
 /** Appends part of a file, to be sent as sendfile(2), mmap(2) or read(2) allow (see
  * EVBUFFER_FLAG_DRAINS_TO_FD and the EVBUF_FS_* flags). On success the descriptor belongs to the
  * buffer, which closes it when the bytes are gone; on failure it stays the caller's. On Windows it
- * is one of the C runtime, whose text mode has no effect, and files are mapped or read.
+ * is one of the C runtime, whose text mode has no effect.
  *
  * @param length -1 for everything from offset to the present end of the file.
  * @see evbuffer_file_segment_new()
@@ -355,8 +356,9 @@ typedef void (*evbuffer_file_segment_cleanup_cb)(struct evbuffer_file_segment co
 
 /** Makes a segment of `length` bytes at `offset` in a file.
  *
- * The file may not shrink while the segment is in use: with sendfile a write of the buffer then
- * fails with EIO, and a mapped page that is gone raises SIGBUS when the program looks at it.
+ * The file may not shrink while the segment is in use: a write of a buffer with
+ * EVBUFFER_FLAG_DRAINS_TO_FD then fails with EIO, and a mapped page that is gone raises SIGBUS when
+ * the program looks at it.
  *
  * @param fd an open file; it must stay open as long as the segment lives.
  * @param length -1 for everything from offset to the present end.

@@ -269,9 +269,10 @@ int bufferevent_getwatermark(struct bufferevent *bev, short direction, size_t *o
                              size_t *out_high);
 
 /** Sets how long each direction may make no progress while it wants to: reading while enabled and
- * not stopped by the high watermark, writing while there is output. Then the direction is disabled
- * and the event callback hears BEV_EVENT_TIMEOUT. NULL: for ever, as at first. The times are copied
- * and count from now. */
+ * not stopped by the high watermark, writing while there is output, or, enabled or not, while it is
+ * connecting. Then the direction is disabled and the event callback hears BEV_EVENT_TIMEOUT. NULL:
+ * for ever, as at first. The times are copied and count from now. One that runs keeps the loop
+ * running, also that of a pair or filter. */
 EVENT2_EXPORT_SYMBOL
 int bufferevent_set_timeouts(struct bufferevent *bev, const struct timeval *timeout_read,
                              const struct timeval *timeout_write);

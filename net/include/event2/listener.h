@@ -68,7 +68,7 @@ typedef void (*evconnlistener_errorcb)(struct evconnlistener *listener, void *ar
 #define LEV_OPT_BIND_IPV6ONLY (1u << 8)
 /** An IPv6 address takes IPv4 connections too, from IPv4-mapped addresses (RFC 3493 section 3.7),
  * whatever the system's default is, and LEV_OPT_BIND_IPV6ONLY says. Only evconnlistener_new_bind()
- * knows it. */
+ * knows it, and fails with it for an address that is not IPv6. */
 #define LEV_OPT_BIND_IPV4_AND_IPV6 (1u << 9)
 /** @} */
 
