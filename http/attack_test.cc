@@ -29,7 +29,33 @@ int NumAttackers() {
   return limit.rlim_cur >= 2100 ? 1000 : static_cast<int>(limit.rlim_cur) / 2 - 50;
 }
 
-class Attack : public LimitsTest {
+// A server with replies that stay with it when nobody reads them.
+class EvictionTest : public LimitsTest {
+ protected:
+  // On the server's side: otherwise the kernel takes it all.
+  void UseSmallBuffers() {
+    evhttp_foreach_bound_socket(
+        server_.http(),
+        [](evhttp_bound_socket *bound, void *) {
+          int len = 16 * 1024;
+          setsockopt(evhttp_bound_socket_get_fd(bound), SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+        },
+        nullptr);
+  }
+  static void ReplyBig(evhttp_request *req, const std::string &bytes) {
+    evbuffer *body = evbuffer_new();
+    evbuffer_add_reference(body, bytes.data(), bytes.size(), nullptr, nullptr);
+    evhttp_send_reply(req, 200, "OK", body);
+    evbuffer_free(body);
+  }
+  void Wait(int ms) {
+    bool waited = false;
+    Later(&loop_, ms, [&] { waited = true; });
+    ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  }
+};
+
+class Attack : public EvictionTest {
  protected:
   Attack() : num_attackers_(NumAttackers()) {
     evhttp_set_max_connections(server_.http(), num_attackers_);
@@ -158,20 +184,8 @@ TEST_F(Attack, SlowReaders) {
   timeval tv = Ms(300);
   evhttp_set_write_timeout_tv(server_.http(), &tv);
   const std::string big(1 << 20, 'x');
-  server_.On("/big", [&](evhttp_request *req) {
-    evbuffer *body = evbuffer_new();
-    evbuffer_add_reference(body, big.data(), big.size(), nullptr, nullptr);
-    evhttp_send_reply(req, 200, "OK", body);
-    evbuffer_free(body);
-  });
-  // Small buffers on our side: otherwise the kernel takes it all.
-  evhttp_foreach_bound_socket(
-      server_.http(),
-      [](evhttp_bound_socket *bound, void *) {
-        int len = 16 * 1024;
-        setsockopt(evhttp_bound_socket_get_fd(bound), SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
-      },
-      nullptr);
+  server_.On("/big", [&](evhttp_request *req) { ReplyBig(req, big); });
+  UseSmallBuffers();
   Connect(GetRequest("/big"), 16 * 1024, true);
   ExpectServed();
 }
@@ -256,7 +270,7 @@ TEST_F(LimitsTest, FirstByteAndIdleTimeAreSetApart) {
 }
 
 // After those that are idle, and not for one that keeps up.
-TEST_F(LimitsTest, ABodyThatIsBehindGivesWay) {
+TEST_F(EvictionTest, ABodyThatIsBehindGivesWay) {
   evhttp_set_max_connections(server_.http(), 3);
   evhttp_set_min_body_rate(server_.http(), 2048);
   std::vector<evhttp_request *> held;
@@ -266,9 +280,7 @@ TEST_F(LimitsTest, ABodyThatIsBehindGivesWay) {
   honest.Send(upload.substr(0, upload.size() - 40000));
   slow.Send(upload.substr(0, upload.size() - 99999));
   EXPECT_EQ(idle.Get(GetRequest("/")).status, 200);
-  bool waited = false;
-  Later(&loop_, 2500, [&] { waited = true; });
-  ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  Wait(2500);
   Client one(&loop_, server_.port()), two(&loop_, server_.port());
   one.Send(GetRequest("/hold"));
   EXPECT_TRUE(idle.WaitClosed());
@@ -284,7 +296,89 @@ TEST_F(LimitsTest, ABodyThatIsBehindGivesWay) {
   EXPECT_TRUE(two.Receive(&response));
 }
 
-TEST_F(LimitsTest, OldestIdleConnectionGivesWay) {
+// They hold no place, so their going makes none.
+TEST_F(EvictionTest, RefusedConnectionsHaveNoPlaceToGive) {
+  evhttp_set_max_connections(server_.http(), 2);
+  std::vector<evhttp_request *> held;
+  server_.On("/hold", [&](evhttp_request *req) { held.push_back(req); });
+  std::vector<std::unique_ptr<Client>> clients;
+  auto ask = [&] {
+    clients.emplace_back(new Client(&loop_, server_.port()));
+    clients.back()->Send(GetRequest("/hold"));
+  };
+  auto expect_refused = [&] {
+    clients.emplace_back(new Client(&loop_, server_.port()));
+    Response response;
+    ASSERT_TRUE(clients.back()->Receive(&response));
+    EXPECT_EQ(response.status, 503);
+  };
+  for (int i = 0; i < 2; ++i) ask();
+  ASSERT_TRUE(loop_.RunUntil([&] { return held.size() == 2; }));
+  for (int i = 0; i < 5; ++i) expect_refused();
+  Wait(1200);
+  for (int i = 0; i < 5; ++i) expect_refused();
+  EXPECT_EQ(evhttp_get_connection_count(server_.http()), 12);
+  // Nor do they keep others from a place that is free.
+  clients.front()->Close();
+  ASSERT_TRUE(loop_.RunUntil([&] { return evhttp_get_connection_count(server_.http()) < 12; }));
+  ask();
+  ASSERT_TRUE(loop_.RunUntil([&] { return held.size() == 3; }));
+  for (evhttp_request *req : held) Reply(req, "x");
+  Response response;
+  EXPECT_TRUE(clients.back()->Receive(&response));
+}
+
+TEST_F(EvictionTest, SlowDownloadsDoNotHideIdleConnections) {
+  const int num_slow = 17;
+  evhttp_set_max_connections(server_.http(), num_slow + 1);
+  int num_replied = 0;
+  const std::string big(1 << 20, 'x');
+  server_.On("/big", [&](evhttp_request *req) {
+    ReplyBig(req, big);
+    ++num_replied;
+  });
+  UseSmallBuffers();
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < num_slow; ++i) {
+    slow.emplace_back(new Client(&loop_, server_.port(), 4096));
+    slow.back()->Pause();
+    slow.back()->Send(GetRequest("/big"));
+  }
+  ASSERT_TRUE(loop_.RunUntil([&] { return num_replied == num_slow; }));
+  Client idle(&loop_, server_.port());
+  EXPECT_EQ(idle.Get(GetRequest("/")).status, 200);
+  Wait(1200);
+  Client fresh(&loop_, server_.port());
+  EXPECT_EQ(fresh.Get(GetRequest("/")).status, 200);
+  EXPECT_TRUE(idle.WaitClosed());
+  EXPECT_EQ(evhttp_get_connection_count(server_.http()), num_slow + 1);
+}
+
+// What is missing is not what a connection gives back.
+TEST_F(EvictionTest, FewAreClosedInVain) {
+  const int num_idle = 100, limit_below = 300;
+  EXPECT_EQ(Client(&loop_, server_.port()).Get(GetRequest("/")).status, 200);
+  http_testing::DescriptorFiller filler(limit_below);
+  std::vector<std::unique_ptr<Client>> idle;
+  for (int i = 0; i < num_idle; ++i) idle.emplace_back(new Client(&loop_, server_.port()));
+  ASSERT_TRUE(
+      loop_.RunUntil([&] { return evhttp_get_connection_count(server_.http()) == num_idle; }));
+  Wait(1200);
+  Client fresh(&loop_, server_.port());
+  fresh.Send(GetRequest("/"));
+  {
+    http_testing::DescriptorLimit limit(limit_below);
+    Wait(500);
+  }
+  // A pause is a tenth of a second.
+  EXPECT_LT(evhttp_get_connection_count(server_.http()), num_idle);
+  EXPECT_GT(evhttp_get_connection_count(server_.http()), num_idle / 2);
+  Response response;
+  EXPECT_TRUE(fresh.Receive(&response));
+  EXPECT_EQ(response.status, 200);
+}
+
+TEST_F(EvictionTest, OldestIdleConnectionGivesWay) {
   evhttp_set_max_connections(server_.http(), 3);
   evhttp_request *held = nullptr;
   server_.On("/hold", [&](evhttp_request *req) { held = req; });
@@ -294,9 +388,7 @@ TEST_F(LimitsTest, OldestIdleConnectionGivesWay) {
   EXPECT_EQ(second.Get(GetRequest("/")).status, 200);
   EXPECT_EQ(first.Get(GetRequest("/")).status, 200);
   ASSERT_TRUE(loop_.RunUntil([&] { return held != nullptr; }));
-  bool waited = false;
-  Later(&loop_, 1200, [&] { waited = true; });
-  ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  Wait(1200);
   // What has just been used is not the oldest any more.
   EXPECT_EQ(second.Get(GetRequest("/")).status, 200);
   Client fresh(&loop_, server_.port());

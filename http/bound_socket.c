@@ -19,9 +19,9 @@ enum { MAX_REFUSING = 128 };
 /* Returns 0, or -1 with the socket still the caller's. */
 static int serve(struct evhttp *http, struct evhttp_bound_socket *bound, evutil_socket_t fd,
                  const struct sockaddr *addr) {
-  int over = http->num_connections - http->max_connections;
-  int refuse = over >= 0 && !strata_http_waiting_evict(http);
-  if (refuse && over >= MAX_REFUSING) return -1;
+  int refuse = http->num_connections - http->num_refused >= http->max_connections &&
+               !strata_http_waiting_evict(http, STRATA_HTTP_WANTS_PLACE);
+  if (refuse && http->num_refused >= MAX_REFUSING) return -1;
   return strata_http_server_connection_start(http, bound, fd, addr, refuse);
 }
 
@@ -62,7 +62,7 @@ static struct evhttp_bound_socket *bound_socket_new(struct evhttp *http) {
 /* The process has as many descriptors as it may have, which is a limit on connections too. */
 static int make_room(struct evconnlistener *listener, void *arg) {
   struct evhttp_bound_socket *bound = arg;
-  if (!strata_http_waiting_evict(bound->http)) return 0;
+  if (!strata_http_waiting_evict(bound->http, STRATA_HTTP_WANTS_DESCRIPTOR)) return 0;
   strata_listener_resume(listener);
   return 1;
 }

@@ -2,9 +2,11 @@
 #define STRATA_HTTP_LIMITS_TESTING_H_
 
 #include <string>
+#include <vector>
 
 #ifndef _WIN32
 #include <sys/resource.h>
+#include <unistd.h>
 #endif
 
 #include "http/http_testing.h"
@@ -27,6 +29,23 @@ class DescriptorLimit {
 
  private:
   rlimit before_;
+};
+
+// Uses up all descriptors below a number, with which room there is to be had above only.
+class DescriptorFiller {
+ public:
+  explicit DescriptorFiller(int end) {
+    while (fds_.empty() || (fds_.back() >= 0 && fds_.back() < end - 1)) fds_.push_back(dup(0));
+    EXPECT_GE(fds_.back(), end - 1);
+  }
+  ~DescriptorFiller() {
+    for (int fd : fds_) close(fd);
+  }
+  DescriptorFiller(const DescriptorFiller &) = delete;
+  DescriptorFiller &operator=(const DescriptorFiller &) = delete;
+
+ private:
+  std::vector<int> fds_;
 };
 #endif
 

@@ -31,7 +31,8 @@ struct head {
   size_t reason_len;
   /* Fields among the output headers that matter here; NULL when absent. */
   const char *date, *connection, *content_type, *content_length, *transfer_encoding;
-  unsigned has_codings : 1; /* There are transfer codings beside chunked. */
+  unsigned has_coding : 1;  /* There is a transfer coding. */
+  unsigned has_codings : 1; /* There are some beside chunked. */
   size_t fields_len;
   enum delimiter delimiter;
   uint64_t length;
@@ -82,13 +83,29 @@ static size_t codings_len(const char *codings) {
   return len;
 }
 
+/* The length of a list of codings; 0 when it names none. */
+static size_t all_codings_len(const char *codings) {
+  size_t len = strlen(codings);
+  (void)last_coding(codings, &len);
+  return len;
+}
+
+static void survey_codings(struct head *head, const char *codings) {
+  size_t len = all_codings_len(codings);
+  if (len || !head->transfer_encoding) head->transfer_encoding = codings;
+  if (len) head->has_coding = 1;
+  if (len && codings_len(codings)) head->has_codings = 1;
+}
+
 static void head_survey(struct head *head) {
   const struct evkeyval *pair;
   EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
     size_t key_len = strlen(pair->key);
     const char **slot = head_slot(head, pair->key, key_len);
-    if (slot) *slot = pair->value;
-    if (slot == &head->transfer_encoding && codings_len(pair->value)) head->has_codings = 1;
+    if (slot == &head->transfer_encoding)
+      survey_codings(head, pair->value);
+    else if (slot)
+      *slot = pair->value;
     if (slot == &head->connection && strata_http_value_lists(pair->value, "close"))
       head->request->close_after = 1;
     head->fields_len += key_len + strlen(pair->value) + 4;
@@ -124,8 +141,7 @@ static int parse_length(const char *text, uint64_t *out_length) {
  * 6.2). An HTTP/1.0 client would not understand them (6.1). */
 static int sends_codings(const struct head *head) {
   if (head->request->pub.minor < 1) return 0;
-  return head->reply->kind == STRATA_HTTP_REPLY_WHOLE ? head->transfer_encoding != NULL
-                                                      : head->has_codings;
+  return head->reply->kind == STRATA_HTTP_REPLY_WHOLE ? head->has_coding : head->has_codings;
 }
 
 /* A Content-Length without a body says what a GET would get (RFC 9110 8.6); with 205 it says that
@@ -272,7 +288,7 @@ static char *put_codings(char *at, struct head *head) {
   EV_TAILQ_FOREACH(pair, &head->request->output_headers, next) {
     size_t len;
     if (head_slot(head, pair->key, strlen(pair->key)) != &head->transfer_encoding) continue;
-    len = is_own ? strlen(pair->value) : codings_len(pair->value);
+    len = is_own ? all_codings_len(pair->value) : codings_len(pair->value);
     if (!len) continue;
     at = put(at, separator, strlen(separator));
     at = put(at, pair->value, len);

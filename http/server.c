@@ -58,6 +58,7 @@ struct evhttp *evhttp_new(struct event_base *base) {
   EV_TAILQ_INIT(&http->connections);
   EV_TAILQ_INIT(&http->waiting);
   EV_TAILQ_INIT(&http->uploading);
+  EV_TAILQ_INIT(&http->refused);
   EV_TAILQ_INIT(&http->upgraded);
   server_defaults(http);
   return http;

@@ -69,8 +69,11 @@ struct evhttp {
   EVENT_TAILQ_HEAD_(, strata_http_server_connection) waiting;
   /* Those that wait for the rest of a body. */
   EVENT_TAILQ_HEAD_(, strata_http_server_connection) uploading;
+  /* Those that were refused for the limit and wait for the end. */
+  EVENT_TAILQ_HEAD_(, strata_http_server_connection) refused;
   EVENT_TAILQ_HEAD_(, strata_http_upgraded) upgraded;
-  int num_connections; /* Both lists together. */
+  int num_connections; /* `connections` and `upgraded` together. */
+  int num_refused;     /* Of them, those above the limit: they are only told so. */
   int max_connections; /* INT_MAX for no limit. */
 
   struct strata_http_routes routes;

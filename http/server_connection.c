@@ -60,6 +60,7 @@ static void leave_server(struct strata_http_server_connection *con) {
   strata_http_waiting_leave(con);
   EV_TAILQ_REMOVE(&con->server->connections, con, next);
   con->server->num_connections--;
+  con->server->num_refused -= (int)con->refused;
   con->server = NULL;
 }
 
@@ -394,6 +395,8 @@ static struct strata_http_server_connection *connection_make(struct evhttp *http
 
 /* Serves a connection only to say that there are too many. */
 static void connection_refuse(struct strata_http_server_connection *con) {
+  con->refused = 1;
+  con->server->num_refused++;
   con->request = strata_http_request_acquire(con->server);
   if (!con->request) {
     con->common.broken = 1;

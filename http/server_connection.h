@@ -60,6 +60,7 @@ struct strata_http_server_connection {
   /* In which of the server's lists (enum strata_http_waiting); since when, and after which request.
    */
   unsigned waiting : 2;
+  unsigned refused : 1; /* It is above the limit on connections. */
   unsigned evicted : 1; /* It is to make room for another. */
   uint32_t waiting_after;
   int64_t waiting_since_ns;

@@ -44,22 +44,21 @@ static void stop_accepting(struct strata_http_server_loop *loop) {
   } while (bound);
 }
 
-static void send_all(struct strata_http_server_loop *from, unsigned errands) {
-  int i;
-  for (i = 0; i < from->num_loops; i++) {
-    struct strata_http_server_loop *loop = &from->loops[i];
-    strata_lock_acquire(loop->lock);
-    loop->errands |= errands;
-    strata_lock_release(loop->lock);
-    event_active(&loop->wake, EV_READ, 1);
-  }
+static void send_errands(struct strata_http_server_loop *loop, unsigned errands) {
+  strata_lock_acquire(loop->lock);
+  loop->errands |= errands;
+  strata_lock_release(loop->lock);
+  event_active(&loop->wake, EV_READ, 1);
 }
 
-int strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop) {
-  int was_in_vain = loop->awaits_room;
+static void send_all(struct strata_http_server_loop *from, unsigned errands) {
+  int i;
+  for (i = 0; i < from->num_loops; i++) send_errands(&from->loops[i], errands);
+}
+
+void strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop) {
   loop->awaits_room = 1;
   send_all(loop, STRATA_HTTP_ERRAND_MAKE_ROOM);
-  return !was_in_vain;
 }
 
 static void resume(struct evhttp_bound_socket *bound, void *arg) {
@@ -76,8 +75,11 @@ static void accept_again(struct strata_http_server_loop *loop) {
 }
 
 static void do_errands(struct strata_http_server_loop *loop, unsigned errands) {
-  if (errands & STRATA_HTTP_ERRAND_MAKE_ROOM && strata_http_waiting_evict(loop->http))
-    send_all(loop, STRATA_HTTP_ERRAND_ACCEPT);
+  if (errands & STRATA_HTTP_ERRAND_SAY_SO) send_all(loop, STRATA_HTTP_ERRAND_ACCEPT);
+  /* It is active in the loop already, and goes before the errand comes. */
+  if (errands & STRATA_HTTP_ERRAND_MAKE_ROOM &&
+      strata_http_waiting_evict(loop->http, STRATA_HTTP_WANTS_DESCRIPTOR))
+    send_errands(loop, STRATA_HTTP_ERRAND_SAY_SO);
   if (errands & STRATA_HTTP_ERRAND_ACCEPT) accept_again(loop);
 }
 

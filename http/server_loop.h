@@ -24,7 +24,8 @@ enum strata_http_order {
 /* What a loop does once each time it is asked. */
 enum strata_http_errand {
   STRATA_HTTP_ERRAND_MAKE_ROOM = 1, /* Descriptors are short: give up who has waited longest. */
-  STRATA_HTTP_ERRAND_ACCEPT = 2,    /* Some loop has: accept again. */
+  STRATA_HTTP_ERRAND_SAY_SO = 2,    /* It has gone: tell all loops, by the next. */
+  STRATA_HTTP_ERRAND_ACCEPT = 4,    /* Some loop has made room: accept again. */
 };
 
 struct strata_http_handed;
@@ -67,9 +68,9 @@ int strata_http_server_loop_join(struct strata_http_server_loop *loop);
 /* Gives an order, from any thread. */
 void strata_http_server_loop_order(struct strata_http_server_loop *loop, unsigned orders);
 
-/* For want of descriptors the loop cannot accept: asks all to give up a connection. Returns whether
- * that can be expected to help: it was not in vain the time before. In the loop's thread. */
-int strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop);
+/* For want of descriptors the loop cannot accept: asks all to give up a connection. In the loop's
+ * thread. */
+void strata_http_server_loop_ask_for_room(struct strata_http_server_loop *loop);
 
 /* Hands over a socket, from any thread. 0, or -1 with the socket still the caller's. */
 int strata_http_server_loop_hand(struct strata_http_server_loop *loop, evutil_socket_t fd,

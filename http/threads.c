@@ -142,7 +142,8 @@ static int bound_address(evutil_socket_t fd, struct address *out_address) {
 /* Descriptors are the process's: another loop may have taken them all. */
 static int ask_for_room(struct evconnlistener *listener, void *arg) {
   (void)listener;
-  return strata_http_server_loop_ask_for_room(arg);
+  strata_http_server_loop_ask_for_room(arg);
+  return 1;
 }
 
 /* One listener for all loops; updates the address to the one that is bound. */
@@ -199,7 +200,7 @@ static int bind_one(struct evhttp_threads *threads, const struct evutil_addrinfo
   return 0;
 }
 
-static int make_room(struct evhttp_threads *threads) {
+static int reserve_bind(struct evhttp_threads *threads) {
   size_t size = sizeof(threads->binds[0]) * ((size_t)threads->num_binds + 1);
   struct address *binds = strata_realloc(threads->binds, size);
   if (!binds) return -1;
@@ -211,7 +212,7 @@ int evhttp_threads_bind(struct evhttp_threads *threads, const char *address, ev_
   struct evutil_addrinfo hints = {0}, *list = NULL, *info;
   char service[8];
   int result = -1;
-  if (threads->started || make_room(threads) < 0) return -1;
+  if (threads->started || reserve_bind(threads) < 0) return -1;
   hints.ai_family = PF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_protocol = IPPROTO_TCP;

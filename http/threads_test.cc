@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -31,17 +32,20 @@ using http_testing::TakeResponse;
 class BlockingClient {
  public:
   explicit BlockingClient(int port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = connect(fd_, reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0;
+    connected_ = Connect(port);
   }
   explicit BlockingClient(evutil_socket_t *fd) : fd_(*fd), connected_(true) {}
   ~BlockingClient() { close(fd_); }
   BlockingClient(const BlockingClient &) = delete;
   BlockingClient &operator=(const BlockingClient &) = delete;
 
+  bool Connect(int port) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return connect(fd_, reinterpret_cast<sockaddr *>(&address), sizeof(address)) == 0;
+  }
   bool connected() const { return connected_; }
   bool Send(const std::string &bytes) {
     return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
@@ -57,6 +61,13 @@ class BlockingClient {
   bool WaitClosed() {
     while (!closed_ && ReadSome()) continue;
     return closed_;
+  }
+  // As far as has come to be known.
+  bool IsOpen() {
+    pollfd waiting = {};
+    waiting.fd = fd_;
+    waiting.events = POLLIN;
+    return poll(&waiting, 1, 0) == 0;
   }
   std::string Get(const std::string &target) {
     Response response;
@@ -192,16 +203,40 @@ TEST_P(ThreadsTest, SlowHeadsTakeAllDescriptors) {
   }
   evutil_socket_t fd = socket(AF_INET, SOCK_STREAM, 0);
   BlockingClient client(&fd);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(Port()));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   {
     http_testing::DescriptorLimit limit(fd + 1 + 40);
     ASSERT_EQ(evhttp_threads_start(context_.threads), 0);
-    ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+    ASSERT_TRUE(client.Connect(Port()));
     EXPECT_EQ(client.Get("/").size(), 1u);
   }
+  Finish();
+}
+#endif
+
+#ifndef _WIN32
+// When that does not help.
+TEST_P(ThreadsTest, FewAreClosedInVain) {
+  const int num_idle = 100, limit_below = 300;
+  Serve(2);
+  http_testing::DescriptorFiller filler(limit_below);
+  std::vector<std::unique_ptr<BlockingClient>> idle;
+  for (int i = 0; i < num_idle; ++i) {
+    idle.emplace_back(new BlockingClient(Port()));
+    ASSERT_EQ(idle.back()->Get("/").size(), 1u);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+  evutil_socket_t fd = socket(AF_INET, SOCK_STREAM, 0);
+  BlockingClient fresh(&fd);
+  {
+    http_testing::DescriptorLimit limit(limit_below);
+    ASSERT_TRUE(fresh.Connect(Port()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  EXPECT_EQ(fresh.Get("/").size(), 1u);
+  int num_open = 0;
+  for (auto &client : idle) num_open += client->IsOpen();
+  EXPECT_LT(num_open, num_idle);
+  EXPECT_GT(num_open, num_idle / 2);
   Finish();
 }
 #endif

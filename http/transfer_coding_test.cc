@@ -82,6 +82,24 @@ TEST_F(TransferCodingTest, OfAWholeReplyInTwoFields) {
   EXPECT_EQ(client_->Get(GetRequest("/")).body, "x");
 }
 
+// RFC 9110 8.6, 9112 6.1: a field without a coding says nothing.
+TEST_F(TransferCodingTest, NoneIsNamed) {
+  if (OnLibevent()) return;
+  for (const char *none : {"", " , ,"}) {
+    Serve(false, {none}, "plain");
+    Response response = Ask(GetRequest("/"));
+    EXPECT_EQ(response.Field("Transfer-Encoding"), nullptr);
+    EXPECT_EQ(response.Value("Content-Length"), "5");
+    EXPECT_EQ(response.body, "plain");
+    EXPECT_EQ(client_->Get(GetRequest("/")).body, "plain");
+    Serve(false, {"chunked", none}, "1\r\nx\r\n0\r\n\r\n");
+    response = client_->Get(GetRequest("/"));
+    EXPECT_EQ(CodingsOf(response), "chunked");
+    EXPECT_EQ(response.body, "x");
+    EXPECT_EQ(response.Value("Connection"), "(none)");
+  }
+}
+
 TEST_F(TransferCodingTest, OfAStreamedReply) {
   const struct {
     Values given;

@@ -36,6 +36,7 @@ static void clear(struct evws_connection *evws) {
   evws->client = NULL;
   strata_free(evws->subprotocol);
   if (evws->remote_frames) evbuffer_free(evws->remote_frames);
+  if (evws->taken_frames) evbuffer_free(evws->taken_frames);
   strata_lock_destroy(&evws->lock, 0);
 }
 
@@ -244,7 +245,8 @@ static int prepare_threads(struct evws_connection *evws, int options) {
   if (strata_lock_init(&evws->lock, 0) < 0) return -1;
   evws->loop_thread = strata_thread_id();
   evws->remote_frames = evbuffer_new();
-  return evws->remote_frames ? 0 : -1;
+  evws->taken_frames = evbuffer_new();
+  return evws->remote_frames && evws->taken_frames ? 0 : -1;
 }
 
 struct evws_connection *strata_ws_new(struct event_base *base, enum strata_ws_role role,
@@ -275,7 +277,6 @@ void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
   size_t input_high = 0;
   evws->bufev = bufev;
   evws->queued_len = strata_ws_output_len(evws); /* what HTTP has left to write */
-  evws->state = state;
   bufferevent_setcb(bufev, on_read, on_write, on_event, evws);
   bufferevent_setwatermark(bufev, EV_READ, 0, STRATA_WS_INPUT_HIGH);
   bufferevent_setwatermark(bufev, EV_WRITE, 0, 0);
@@ -284,6 +285,9 @@ void strata_ws_start(struct evws_connection *evws, struct bufferevent *bufev,
   if (bufferevent_getwatermark(bufev, EV_READ, NULL, &input_high) < 0 ||
       input_high != STRATA_WS_INPUT_HIGH || bufferevent_enable(bufev, EV_READ | EV_WRITE) < 0)
     evws->broken = 1;
-  if (state == STRATA_WS_OPEN) strata_ws_enter(evws, state); /* for its pings */
+  if (state == STRATA_WS_OPEN)
+    strata_ws_enter(evws, state); /* for its pings */
+  else
+    evws->state = state;
   strata_ws_defer(evws);
 }

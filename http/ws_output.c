@@ -141,6 +141,7 @@ static void close_remotely(struct evws_connection *evws, uint16_t code) {
   event_active(&evws->resume, EV_TIMEOUT, 0);
 }
 
+/* Callers may hold the bufferevent's lock, which is therefore not asked for under the session's. */
 void strata_ws_take_remote(struct evws_connection *evws) {
   int closing;
   size_t len;
@@ -152,17 +153,18 @@ void strata_ws_take_remote(struct evws_connection *evws) {
     return;
   }
   closing = evws->remote_closing && !evws->remote_closed;
-  len = evbuffer_get_length(evws->remote_frames);
+  (void)evbuffer_add_buffer(evws->taken_frames, evws->remote_frames);
+  if (closing || evws->state != STRATA_WS_OPEN) evws->remote_closed = 1;
+  strata_lock_release(evws->lock);
+  len = evbuffer_get_length(evws->taken_frames);
   if (evws->state != STRATA_WS_OPEN) {
-    evbuffer_drain(evws->remote_frames, len);
+    evbuffer_drain(evws->taken_frames, len);
   } else if (len) {
-    if (bufferevent_write_buffer(evws->bufev, evws->remote_frames) < 0)
+    if (bufferevent_write_buffer(evws->bufev, evws->taken_frames) < 0)
       evws->broken = 1;
     else
       count_output(evws, len);
   }
-  if (closing || evws->state != STRATA_WS_OPEN) evws->remote_closed = 1;
-  strata_lock_release(evws->lock);
   if (closing) start_closing(evws, evws->remote_code, NULL);
 }
 

@@ -120,6 +120,7 @@ struct evws_connection {
   unsigned remote_closed : 1; /* Nothing more is taken. */
   unsigned remote_closing : 1;
   uint16_t remote_code;
+  struct evbuffer *taken_frames; /* On their way from there: the loop's thread's own. */
 };
 
 /* ---- http/ws.c ---- */

@@ -32,7 +32,7 @@ int evws_connection_set_ping_interval(struct evws_connection *evws, const struct
   evws->received = 1;
   strata_ws_set_timer(evws, evws->ping_ns);
   if (!evws->broken) return 0;
-  /* Without its timer it goes on as before. */
+  /* Without its timer it goes on without pings. */
   evws->broken = 0;
   evws->ping_ns = 0;
   return -1;

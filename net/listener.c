@@ -113,10 +113,15 @@ static bool is_repeated(const struct evconnlistener *listener) {
 static bool is_relieved(struct evconnlistener *listener, int error) {
   strata_listener_relief relief = listener->relief;
   void *arg = listener->relief_arg;
-  if (!relief || !strata_error_exhausted(error)) return false;
+  bool is_in_vain = listener->is_relieved;
+  listener->is_relieved = false;
+  if (!relief || !strata_error_exhausted(error) || is_in_vain) return false;
+  /* Before the call, which may have the listener accept again. */
+  listener->is_relieved = true;
   strata_lock_release(listener->lock);
   bool result = relief(listener, arg) != 0;
   strata_lock_acquire(listener->lock);
+  if (!result) listener->is_relieved = false;
   return result;
 }
 
@@ -139,6 +144,7 @@ void strata_listener_hand_over(struct evconnlistener *listener, evutil_socket_t 
                                struct sockaddr *address, int address_len) {
   evconnlistener_cb callback = listener->callback;
   void *arg = listener->arg;
+  listener->is_relieved = false;
   strata_lock_release(listener->lock);
   callback(listener, fd, address, address_len, arg);
   strata_lock_acquire(listener->lock);

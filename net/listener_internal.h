@@ -31,6 +31,7 @@ struct evconnlistener {
   int num_refs;
   unsigned flags; /* LEV_OPT_* */
   bool is_enabled, is_paused;
+  bool is_relieved; /* the owner has made room, and nothing was accepted since */
   bool uses_port;
 
   /* Over a port (listener_accepts.c). */

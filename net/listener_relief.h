@@ -8,7 +8,8 @@ struct evconnlistener;
 /* Called, in the loop and without the listener's lock, when accepting has failed for want of
  * descriptors or memory, and the listener has paused. Returns whether it makes room: then the error
  * is reported to nobody. When there is room, now or soon, it calls strata_listener_resume(); the
- * listener goes on by itself otherwise, after its pause. It may free the listener. */
+ * listener goes on by itself otherwise, after its pause. When accepting fails again at once, room
+ * was not what was missing: it is called after the next pause only. It may free the listener. */
 typedef int (*strata_listener_relief)(struct evconnlistener *listener, void *arg);
 
 /* Sets it, with an argument of its own; NULL: none, as at first. It is apart from the user's error

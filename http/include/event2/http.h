@@ -216,14 +216,16 @@ void evhttp_set_max_body_size(struct evhttp *http, ev_ssize_t max_body_size);
 
 /** Number of connections that are served at a time; 0 or less for no limit. For one above it, the
  * connection is closed that has waited longest for a request, for the rest of a head, or for the
- * end of a client that was refused, if it has done so for a second; when there is none, one whose
- * body is behind the least rate (evhttp_set_min_body_rate()) by more than a second and 2 KiB; when
- * there is none either, the new one is answered with 503, and not at all when many such answers are
+ * end of a client whose request was refused, if it has done so for a second; when there is none,
+ * one whose body is behind the least rate (evhttp_set_min_body_rate()) by more than a second and
+ * 2 KiB, of at most 16 that are looked at for each new connection; when there is none either, the
+ * new one is answered with 503, which takes no place, and not at all when many such answers are
  * under way.
  *
  * Where the system gives fewer descriptors, the same is done for each connection that cannot be
- * accepted for want of one. When nobody can be closed, new ones wait until there is one to be had.
- */
+ * accepted for want of one; those answered with 503 go first. One more may go, since accept() takes
+ * its descriptor before it looks for a connection. When nobody can be closed, or that does not
+ * help, new ones wait until there is one to be had. */
 EVENT2_EXPORT_SYMBOL
 void evhttp_set_max_connections(struct evhttp *http, int max_connections);
 /** Number of requests that are served on one connection, which the reply to the last closes; 0 or
@@ -329,8 +331,9 @@ void evhttp_set_min_reply_rate(struct evhttp *http, size_t bytes_per_second);
 /** Server flag: the body of a request that is too large is read and thrown away, all of it, before
  * the refusal is sent, for clients that do not look at the reply before they have sent everything
  * (one that expects 100-continue is refused at once). Without it the refusal is sent at once, and a
- * bounded rest is thrown away: what comes within 30 seconds, until the client is silent for 5 (or
- * for the read timeout, if that is shorter; then six times that takes the place of the 30). */
+ * bounded rest is thrown away: what comes within 30 seconds after the reply has left, until the
+ * client is silent for 5 (or for the read timeout, if that is shorter; then six times that takes
+ * the place of the 30). */
 #define EVHTTP_SERVER_LINGERING_CLOSE 0x0001
 /** Sets the server's flags. 0, or nonzero when a flag is unknown. */
 EVENT2_EXPORT_SYMBOL

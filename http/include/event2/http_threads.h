@@ -55,10 +55,11 @@ struct evhttp_threads;
  * `make_base` makes a base: event_base_new, or a function of the caller's that uses
  * event_base_new_with_config(). `configure` is called for each new server, in the calling thread,
  * with the base and the number of its loop from 0: it sets callbacks and limits, which hold for
- * this server alone (a limit on connections is one for each loop; when the process is out of
- * descriptors, all loops give up connections that only wait). When it returns something
- * negative, making the loops fails, and the bases go with it: events of the caller's own are made
- * on a base when all is there, and freed before evhttp_threads_free(). `arg` is the argument.
+ * this server alone (a limit on connections is one for each loop; when there is no descriptor for
+ * a connection to an address of evhttp_threads_bind(), each loop gives up one that only waits: see
+ * evhttp_set_max_connections()). When it returns something negative, making the loops fails, and
+ * the bases go with it: events of the caller's own are made on a base when all is there, and freed
+ * before evhttp_threads_free(). `arg` is the argument.
  *
  * Threading must have been enabled before (evthread_use_pthreads() or
  * evthread_use_windows_threads()); otherwise, and when out of memory or descriptors, NULL. Free it
