@@ -71,7 +71,12 @@ TEST(IdleMemory, OfASocketWithEmptyBuffers) {
   if (kOnLibevent) GTEST_SKIP() << "944 bytes";
   if (sizeof(void *) != 8) GTEST_SKIP() << "the figure is for 64 bits";
   if (OnCompletions()) GTEST_SKIP() << "its transfers take more";
-  const size_t kNum = 50, kMostPerSocket = 800;
+#ifdef _WIN32
+  const size_t kMostPerSocket = 900;  // Socket numbers are wider there.
+#else
+  const size_t kMostPerSocket = 800;
+#endif
+  const size_t kNum = 50;
   Loop loop;
   Sockets sockets;
   for (size_t i = 0; i < kNum; i++) sockets.push_back(std::make_unique<Pair>());
