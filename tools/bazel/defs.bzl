@@ -224,6 +224,10 @@ _BACKENDS = dict({
         },
         compatible_with = WINDOWS_ONLY,
     ),
+    "win32": struct(
+        env = _turn_off_what_is_before("select"),
+        compatible_with = WINDOWS_ONLY,
+    ),
 }, **{
     backend: struct(
         env = _turn_off_what_is_before(backend),
@@ -234,7 +238,7 @@ _BACKENDS = dict({
 
 # The tag by which .ci/run chooses.
 def _kind(backend):
-    if backend in _OTHER_READINESS:
+    if backend in _OTHER_READINESS or backend == "win32":
         return "other_readiness"
     return backend if backend == "changelist" else "completion"
 
@@ -246,9 +250,9 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
 
     Args:
       name: the test, made by strata_cc_test or strata_api_test. Nothing is compiled anew.
-      backends: of OTHER_READINESS ("select" is "win32" on Windows), "changelist" (with changes
-        collected), "completion" (bufferevents over the platform's port, where it has one),
-        "completion_pool" (a port with threads of its own; the test's deps need
+      backends: of OTHER_READINESS ("select" is "win32" on Windows), "win32" (the same, there alone),
+        "changelist" (with changes collected), "completion" (bufferevents over the platform's port,
+        where it has one), "completion_pool" (a port with threads of its own; the test's deps need
         //util/testing:early_threads).
       size: for all.
       tags: for all.
