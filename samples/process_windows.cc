@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <io.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <windows.h>
 
@@ -24,11 +25,17 @@ std::string Quoted(const std::string &argument) {
   return quoted.append(num_backslashes, '\\') + "\"";
 }
 
+// abort() says nothing there.
+[[noreturn]] void Fail(const char *call) {
+  fprintf(stderr, "%s: error %lu\n", call, GetLastError());
+  abort();
+}
+
 // The child gets `*out_theirs`.
 void NewPipe(HANDLE *out_ours, HANDLE *out_theirs) {
   if (!CreatePipe(out_ours, out_theirs, nullptr, 0) ||
       !SetHandleInformation(*out_theirs, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
-    abort();
+    Fail("CreatePipe");
 }
 
 PROCESS_MEMORY_COUNTERS MemoryOf(HANDLE process) {
@@ -56,7 +63,7 @@ Process::Process(const std::vector<std::string> &command, Settings settings) {
   // Ctrl-Break goes to a process group.
   if (!CreateProcessA(nullptr, &line[0], nullptr, nullptr, TRUE, CREATE_NEW_PROCESS_GROUP, nullptr,
                       nullptr, &startup, &process))
-    abort();
+    Fail("CreateProcess");
   CloseHandle(process.hThread);
   CloseHandle(their_output);
   CloseHandle(their_errors);
