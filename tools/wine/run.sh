@@ -18,8 +18,17 @@ fail() {
 
 is_for_windows() { [[ $(head -c 2 "$1") == MZ ]]; }
 
+# Wine needs the page at 0x7ffe0000. Its executable is linked at 0x7d000000, and Linux begins the heap anywhere
+# in the GiB behind that (arch_randomize_brk()): once in some 8,000 starts over that page, and the process dies,
+# for CreateProcess with ERROR_INTERNAL_ERROR. Containers may forbid personality(2).
+as_laid_out=()
+if setarch --addr-no-randomize true 2>/dev/null; then as_laid_out=(setarch --addr-no-randomize); fi
+
 # Names of files are UTF-8 here, whatever the caller's locale.
-in_prefix() { LC_ALL=C.UTF-8 WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' "${@:2}"; }
+in_prefix() {
+  LC_ALL=C.UTF-8 WINEPREFIX=$1 WINEDEBUG=-all WINEDLLOVERRIDES='mscoree=;mshtml=' \
+    "${as_laid_out[@]}" "${@:2}"
+}
 
 make_template() {
   local new=$template.new
