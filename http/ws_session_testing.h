@@ -74,6 +74,7 @@ class WsSession : public testing::Test {
   WsSession() {
     evutil_socket_t fds[2];
     MakePair(fds);
+    LimitWayToPeer(fds);
     bufev_ = bufferevent_socket_new(loop_.base(), fds[0], BEV_OPT_CLOSE_ON_FREE);
     session_.reset(new Session(&loop_, bufev_));
     peer_.reset(new Peer(&loop_, fds[1]));
@@ -81,6 +82,14 @@ class WsSession : public testing::Test {
 
   evws_connection *evws() { return session_->get(); }
   size_t OutputLen() { return evws_connection_get_output_length(evws()); }
+
+  // What a peer does not take stays with the session: TCP, of which pairs are on Windows, would
+  // hold megabytes.
+  static void LimitWayToPeer(const evutil_socket_t fds[2]) {
+    int len = 32 * 1024;
+    EXPECT_EQ(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &len, sizeof(len)), 0);
+    EXPECT_EQ(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &len, sizeof(len)), 0);
+  }
 
   static timeval Milliseconds(int ms) { return timeval{0, ms * 1000}; }
 
