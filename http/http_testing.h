@@ -135,12 +135,12 @@ class Loop {
 
   event_base *base() { return base_; }
 
-  // Runs the loop until `done`. False after ten seconds without that.
+  // Runs the loop until `done`. False after a minute without that.
   bool RunUntil(const std::function<bool()> &done) {
     bool late = false;
     event *watchdog = evtimer_new(
         base_, [](evutil_socket_t, short, void *arg) { *static_cast<bool *>(arg) = true; }, &late);
-    timeval limit = {10, 0};
+    timeval limit = {60, 0};
     evtimer_add(watchdog, &limit);
     while (!done() && !late) event_base_loop(base_, EVLOOP_ONCE);
     event_free(watchdog);

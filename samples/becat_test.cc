@@ -11,6 +11,12 @@
 
 namespace {
 
+#ifdef _WIN32
+const char kNothing[] = "NUL";
+#else
+const char kNothing[] = "/dev/null";
+#endif
+
 #if defined(STRATA_ORACLE)
 const char kProgram[] = "samples/becat_oracle";
 #else
@@ -48,7 +54,7 @@ class Input {
 // becat as a listener that sends nothing, or the given file.
 class Listener : public Process {
  public:
-  explicit Listener(std::vector<std::string> options, const std::string &path = "/dev/null")
+  explicit Listener(std::vector<std::string> options, const std::string &path = kNothing)
       : Process(Command(std::move(options)), Input(path).settings()),
         port_(samples::PortOf(ReadErrorLine())) {}
   int port() const { return port_; }
@@ -68,7 +74,7 @@ TEST(BecatTest, AFileGoesFromOneToTheOther) {
   Input file(directory.Write("file", bytes));
   Listener listener({});
   Process sender({Program(), "127.0.0.1", std::to_string(listener.port())}, file.settings());
-  EXPECT_EQ(bytes, listener.ReadOutput());
+  EXPECT_EQ(bytes, listener.ReadBytes());
   EXPECT_EQ(0, listener.Wait());
   EXPECT_EQ(0, sender.Wait());
 }
@@ -91,8 +97,8 @@ TEST(BecatTest, APipeGoesBothWaysAtOnce) {
     close(pipe_fds[1]);
   });
   std::string received;
-  std::thread reader([&] { received = sender.ReadOutput(); });
-  EXPECT_EQ(bytes, listener.ReadOutput());
+  std::thread reader([&] { received = sender.ReadBytes(); });
+  EXPECT_EQ(bytes, listener.ReadBytes());
   writer.join();
   reader.join();
   EXPECT_EQ(bytes, received);
@@ -119,7 +125,7 @@ TEST(BecatTest, ASlowReaderOfItsOutputSlowsTheSenderDown) {
   const size_t sent = stream.SendUntilFull(kMaxLen);
   EXPECT_LT(sent, kMaxLen);
   stream.EndSending();
-  EXPECT_TRUE(listener.ReadOutput() == Pattern(0, sent));
+  EXPECT_TRUE(listener.ReadBytes() == Pattern(0, sent));
   stream.Close();
   EXPECT_EQ(0, listener.Wait());
 }
@@ -127,7 +133,7 @@ TEST(BecatTest, ASlowReaderOfItsOutputSlowsTheSenderDown) {
 TEST(BecatTest, TellsHowMuchAndHowFast) {
   Listener listener({"--discard"});
   Process sender({Program(), "--send", "3000000", "127.0.0.1", std::to_string(listener.port())},
-                 Input("/dev/null").settings());
+                 Input(kNothing).settings());
   EXPECT_EQ(0, sender.Wait());
   EXPECT_EQ(0, listener.Wait());
   const std::string received = listener.ReadErrors(), sent = sender.ReadErrors();
@@ -149,11 +155,12 @@ TEST(BecatTest, FailsWhenRefused) {
   samples::Acceptor acceptor;
   const std::string port = std::to_string(acceptor.port());
   acceptor.Close();
-  Process becat({Program(), "-q", "127.0.0.1", port}, Input("/dev/null").settings());
+  Process becat({Program(), "-q", "127.0.0.1", port}, Input(kNothing).settings());
   EXPECT_EQ(1, becat.Wait());
   EXPECT_EQ("becat: cannot connect: Connection refused\n", becat.ReadErrors());
 }
 
+#ifndef _WIN32  // Wine resets no connection.
 TEST(BecatTest, FailsWhenTheConnectionBreaks) {
   Listener listener({"-q"});
   Stream stream = Stream::Connect(listener.port());
@@ -163,6 +170,7 @@ TEST(BecatTest, FailsWhenTheConnectionBreaks) {
   EXPECT_EQ(1, listener.Wait());
   EXPECT_EQ("becat: the connection broke: Connection reset by peer\n", listener.ReadErrors());
 }
+#endif
 
 TEST(BecatTest, StopsWhenAskedTo) {
   for (int number : {SIGINT, SIGTERM}) {

@@ -45,9 +45,10 @@ size_t byte_sink_len(const struct byte_sink *sink) {
 }
 
 void byte_sink_close(struct byte_sink *sink) {
+  bool is_cut_short = sink->waiting != NULL && byte_sink_len(sink) > 0;
   if (sink->writable != NULL) event_free(sink->writable);
   if (sink->waiting != NULL) evbuffer_free(sink->waiting);
-  channel_close(&sink->channel);
+  channel_close(&sink->channel, is_cut_short);
   sink->writable = NULL;
   sink->waiting = NULL;
 }

@@ -78,5 +78,5 @@ int byte_source_fill(struct byte_source *source, struct evbuffer *output, size_t
 void byte_source_close(struct byte_source *source) {
   if (source->readable != NULL) event_free(source->readable);
   source->readable = NULL;
-  channel_close(&source->channel);
+  channel_close(&source->channel, true);
 }

@@ -36,7 +36,8 @@ int channel_write(struct channel *channel, struct evbuffer *bytes) {
   return evbuffer_write(bytes, channel->fd);
 }
 
-void channel_close(struct channel *channel) {
+void channel_close(struct channel *channel, bool gives_up) {
+  (void)gives_up; /* the system has what was written */
   if (channel->changed_flags) (void)fcntl(channel->fd, F_SETFL, channel->old_flags);
   channel->changed_flags = false;
   channel->ready_fd = -1;

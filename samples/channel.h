@@ -37,7 +37,8 @@ ev_ssize_t channel_read(struct channel *channel, void *room, size_t room_len);
  * (EAGAIN: once `ready_fd` is writable; EINTR: again). */
 int channel_write(struct channel *channel, struct evbuffer *bytes);
 
-/* Waits until what was written has arrived. May be called on zeros, and again. */
-void channel_close(struct channel *channel);
+/* Waits until what was written has arrived; not when it `gives_up`, as whoever should take it may
+ * never do so. May be called on zeros, and again. */
+void channel_close(struct channel *channel, bool gives_up);
 
 #endif

@@ -100,6 +100,10 @@ int channel_open(struct channel *channel, int fd, enum channel_direction directi
     errno = EMFILE;
     return -1;
   }
+  /* What the socket holds is out of sight: it counts as written. */
+  int held_len = kPumpLen;
+  (void)setsockopt((SOCKET)ends[0], SOL_SOCKET, SO_SNDBUF, (const char *)&held_len,
+                   sizeof(held_len));
   if (evutil_make_socket_nonblocking(ends[0]) != 0 ||
       start_pump(channel, ends[1], direction == CHANNEL_READS ? pump_input : pump_output) != 0) {
     evutil_closesocket(ends[0]);
@@ -138,12 +142,13 @@ int channel_write(struct channel *channel, struct evbuffer *bytes) {
 }
 
 /* A thread that reads may do so for ever: it is left to the end of the process. One that writes
- * ends after the last byte. */
-void channel_close(struct channel *channel) {
+ * ends after the last byte, if someone takes it. */
+void channel_close(struct channel *channel, bool gives_up) {
   if (!channel->thread) return;
   evutil_closesocket(channel->ready_fd);
   channel->ready_fd = -1;
-  if (channel->direction == CHANNEL_WRITES) WaitForSingleObject(channel->thread, INFINITE);
+  if (channel->direction == CHANNEL_WRITES && !gives_up)
+    WaitForSingleObject(channel->thread, INFINITE);
   CloseHandle(channel->thread);
   channel->thread = NULL;
 }

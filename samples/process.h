@@ -14,7 +14,7 @@ class Process {
  public:
   struct Settings {
     bool without_openat2 = false;  // the system call fails with ENOSYS, as on an old kernel
-    int input = -1;                // what becomes standard input; -1: the test's
+    int input = -1;                // what becomes standard input, no socket; -1: the test's
   };
 
   explicit Process(const std::vector<std::string> &command) : Process(command, Settings()) {}
@@ -28,7 +28,8 @@ class Process {
   std::string ReadErrorLine();  // of standard error
   std::string ReadOutput();     // the rest of standard output, up to its end
   std::string ReadErrors();     // the rest of standard error, up to its end
-  // On Windows, every signal that asks a program to stop is Ctrl-Break.
+  std::string ReadBytes();      // as ReadOutput(), with the carriage returns
+  // On Windows, every signal that asks a program to stop is Ctrl-C.
   void Signal(int number);
   int Wait();  // the exit code, or minus the number of the signal that ended it
   long ResidentKilobytes() const;
@@ -45,8 +46,8 @@ class Process {
 // A TCP socket that children do not inherit.
 int NewSocket();
 
-// Not on Windows.
-int ClosedOnExec(int fd);  // `fd`, which a program that this process starts does not inherit
+int ClosedOnExec(int fd);  // `fd`, which a program that this process starts does not inherit;
+                           // on Windows, a socket
 void NewPipe(int *out_fds);
 
 }  // namespace samples

@@ -22,6 +22,10 @@ std::string ReadToEnd(int fd) {
   char chunk[4096];
   ssize_t len;
   while ((len = read(fd, chunk, sizeof(chunk))) > 0) text.append(chunk, static_cast<size_t>(len));
+  return text;
+}
+
+std::string WithoutCarriageReturns(std::string text) {
   text.erase(std::remove_if(text.begin(), text.end(), IsCarriageReturn), text.end());
   return text;
 }
@@ -45,11 +49,15 @@ std::string Process::ReadErrorLine() {
 }
 
 std::string Process::ReadOutput() {
-  return ReadToEnd(output_);
+  return WithoutCarriageReturns(ReadToEnd(output_));
 }
 
 std::string Process::ReadErrors() {
-  return ReadToEnd(errors_);
+  return WithoutCarriageReturns(ReadToEnd(errors_));
+}
+
+std::string Process::ReadBytes() {
+  return ReadToEnd(output_);
 }
 
 }  // namespace samples

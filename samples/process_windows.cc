@@ -31,11 +31,19 @@ std::string Quoted(const std::string &argument) {
   abort();
 }
 
+void SetInherited(HANDLE handle, bool is_inherited) {
+  if (!SetHandleInformation(handle, HANDLE_FLAG_INHERIT, is_inherited ? HANDLE_FLAG_INHERIT : 0))
+    Fail("SetHandleInformation");
+}
+
 // The child gets `*out_theirs`.
-void NewPipe(HANDLE *out_ours, HANDLE *out_theirs) {
-  if (!CreatePipe(out_ours, out_theirs, nullptr, 0) ||
-      !SetHandleInformation(*out_theirs, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT))
-    Fail("CreatePipe");
+void NewOutputPipe(HANDLE *out_ours, HANDLE *out_theirs) {
+  if (!CreatePipe(out_ours, out_theirs, nullptr, 0)) Fail("CreatePipe");
+  SetInherited(*out_theirs, true);
+}
+
+int DescriptorOf(HANDLE handle, int flags) {
+  return _open_osfhandle(reinterpret_cast<intptr_t>(handle), flags | _O_BINARY);
 }
 
 PROCESS_MEMORY_COUNTERS MemoryOf(HANDLE process) {
@@ -48,29 +56,32 @@ PROCESS_MEMORY_COUNTERS MemoryOf(HANDLE process) {
 
 Process::Process(const std::vector<std::string> &command, Settings settings) {
   HANDLE output, their_output, errors, their_errors;
-  NewPipe(&output, &their_output);
-  NewPipe(&errors, &their_errors);
+  NewOutputPipe(&output, &their_output);
+  NewOutputPipe(&errors, &their_errors);
   STARTUPINFOA startup = {};
   startup.cb = sizeof(startup);
   startup.dwFlags = STARTF_USESTDHANDLES;
-  startup.hStdInput = settings.input < 0 ? GetStdHandle(STD_INPUT_HANDLE)
-                                         : reinterpret_cast<HANDLE>(_get_osfhandle(settings.input));
+  startup.hStdInput = GetStdHandle(STD_INPUT_HANDLE);
+  if (settings.input >= 0) {
+    startup.hStdInput = reinterpret_cast<HANDLE>(_get_osfhandle(settings.input));
+    SetInherited(startup.hStdInput, true);
+  }
   startup.hStdOutput = their_output;
   startup.hStdError = their_errors;
   std::string line;
   for (const std::string &argument : command) line += Quoted(argument) + " ";
   PROCESS_INFORMATION process;
-  // Ctrl-Break goes to a process group.
-  if (!CreateProcessA(nullptr, &line[0], nullptr, nullptr, TRUE, CREATE_NEW_PROCESS_GROUP, nullptr,
-                      nullptr, &startup, &process))
+  if (!CreateProcessA(nullptr, &line[0], nullptr, nullptr, TRUE, 0, nullptr, nullptr, &startup,
+                      &process))
     Fail("CreateProcess");
+  if (settings.input >= 0) SetInherited(startup.hStdInput, false);
   CloseHandle(process.hThread);
   CloseHandle(their_output);
   CloseHandle(their_errors);
   handle_ = process.hProcess;
   pid_ = static_cast<pid_t>(process.dwProcessId);
-  output_ = _open_osfhandle(reinterpret_cast<intptr_t>(output), _O_RDONLY | _O_BINARY);
-  errors_ = _open_osfhandle(reinterpret_cast<intptr_t>(errors), _O_RDONLY | _O_BINARY);
+  output_ = DescriptorOf(output, _O_RDONLY);
+  errors_ = DescriptorOf(errors, _O_RDONLY);
   running_ = true;
 }
 
@@ -84,9 +95,17 @@ Process::~Process() {
   _close(errors_);
 }
 
+// As the system does it, by a thread in the program that begins with kernel32's CtrlRoutine: under
+// Bazel there is no console that could be told to.
 void Process::Signal(int number) {
   (void)number;
-  if (running_) GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, static_cast<DWORD>(pid_));
+  if (!running_) return;
+  void *routine =
+      reinterpret_cast<void *>(GetProcAddress(GetModuleHandleA("kernel32"), "CtrlRoutine"));
+  void *event = reinterpret_cast<void *>(static_cast<uintptr_t>(CTRL_C_EVENT));
+  HANDLE thread = CreateRemoteThread(
+      handle_, nullptr, 0, reinterpret_cast<LPTHREAD_START_ROUTINE>(routine), event, 0, nullptr);
+  if (thread != nullptr) CloseHandle(thread);
 }
 
 int Process::Wait() {
@@ -104,6 +123,18 @@ long Process::ResidentKilobytes() const {
 
 long Process::PeakResidentKilobytes() const {
   return static_cast<long>(MemoryOf(handle_).PeakWorkingSetSize / 1024);
+}
+
+int ClosedOnExec(int fd) {
+  if (fd >= 0) SetInherited(reinterpret_cast<HANDLE>(static_cast<intptr_t>(fd)), false);
+  return fd;
+}
+
+void NewPipe(int *out_fds) {
+  HANDLE ends[2];
+  if (!CreatePipe(&ends[0], &ends[1], nullptr, 0)) Fail("CreatePipe");
+  out_fds[0] = DescriptorOf(ends[0], _O_RDONLY);
+  out_fds[1] = DescriptorOf(ends[1], 0);
 }
 
 // Handles fit: "Interprocess Communication Between 32-bit and 64-bit Applications".

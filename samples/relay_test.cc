@@ -99,6 +99,7 @@ TEST_P(RelayBothWaysTest, ASlowReaderSlowsTheSenderDownAndCostsLittleMemory) {
   EXPECT_LT(relay_.PeakResidentKilobytes() - before, samples::kLittleMemory);
 }
 
+#ifndef _WIN32  // It does not tell what is acknowledged, and Wine resets no connection.
 TEST_P(RelayBothWaysTest, WhatASenderGotAcknowledgedOutlivesItsReset) {
   Stream sender, receiver;
   ConnectEnds(&sender, &receiver);
@@ -132,6 +133,7 @@ TEST_P(RelayBothWaysTest, WhatASenderSentOutlivesItsCloseWithUnreadBytes) {
   ASSERT_TRUE(receiver.Send("in vain"));
   EXPECT_EQ(Pattern(0, kHeldLen), receiver.ReceiveToEnd());
 }
+#endif
 
 TEST_P(RelayBothWaysTest, AReceiverThatGoesEndsTheSendersConnection) {
   Stream sender, receiver;
@@ -174,7 +176,9 @@ TEST_F(RelayTest, StopsWhenTheConnectionsHaveEnded) {
   Stream client, server;
   Connect(&client, &server);
   ASSERT_TRUE(client.Send(Pattern(0, kHeldLen)));
+#ifndef _WIN32
   client.WaitUntilAcknowledged();
+#endif
   relay_.Signal(SIGTERM);
   client.EndSending();
   EXPECT_EQ(Pattern(0, kHeldLen), server.ReceiveToEnd());

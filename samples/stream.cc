@@ -5,24 +5,30 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#ifdef __linux__
-#include <linux/sockios.h>
-#else
-#include <sys/filio.h>
-#endif
 #include <sys/socket.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+#include <linux/sockios.h>
+#elif !defined(_WIN32)
+#include <sys/filio.h>
+#endif
+#ifndef _WIN32
+#include <sched.h>
+#include <sys/ioctl.h>
+#endif
+
 #include <algorithm>
+#include <chrono>
 
 namespace samples {
 namespace {
 
-constexpr int kStalledMs = 500;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kStalled(500);
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address = {};
@@ -38,6 +44,18 @@ int NewSocket(int receive_buffer_len) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer_len, sizeof(receive_buffer_len));
   return fd;
 }
+
+// Winsock has no MSG_DONTWAIT.
+#ifdef _WIN32
+constexpr int kDontWait = 0;
+void SetBlocking(int fd, bool is_blocking) {
+  u_long is_nonblocking = is_blocking ? 0 : 1;
+  ioctlsocket(static_cast<SOCKET>(fd), static_cast<long>(FIONBIO), &is_nonblocking);
+}
+#else
+constexpr int kDontWait = MSG_DONTWAIT;
+void SetBlocking(int, bool) {}
+#endif
 
 }  // namespace
 
@@ -86,13 +104,22 @@ bool Stream::Send(const std::string &bytes) {
 size_t Stream::SendUntilFull(size_t max_len) {
   constexpr size_t kChunkLen = 64 * 1024;
   size_t sent = 0;
-  pollfd writable = {fd_, POLLOUT, 0};
-  while (sent < max_len && poll(&writable, 1, kStalledMs) == 1) {
+  pollfd writable = {};
+  writable.fd = static_cast<decltype(writable.fd)>(fd_);
+  writable.events = POLLOUT;
+  SetBlocking(fd_, false);
+  Clock::time_point last_progress = Clock::now();
+  while (sent < max_len && poll(&writable, 1, static_cast<int>(kStalled.count())) == 1) {
     std::string chunk = Pattern(sent, std::min(kChunkLen, max_len - sent));
-    ssize_t now = send(fd_, chunk.data(), chunk.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (now < 0 && errno != EAGAIN) break;
-    if (now > 0) sent += static_cast<size_t>(now);
+    ssize_t now = send(fd_, chunk.data(), chunk.size(), MSG_NOSIGNAL | kDontWait);
+    if (now > 0) {
+      sent += static_cast<size_t>(now);
+      last_progress = Clock::now();
+    } else if (errno != EAGAIN || Clock::now() - last_progress >= kStalled) {
+      break;  // Wine's poll may go on saying that there is room.
+    }
   }
+  SetBlocking(fd_, true);
   return sent;
 }
 
@@ -127,6 +154,7 @@ void Stream::EndSending() {
   shutdown(fd_, SHUT_WR);
 }
 
+#ifndef _WIN32
 bool Stream::IsAcknowledged() {
   int unacknowledged_len = 0;
 #if defined(SIOCOUTQ)
@@ -145,6 +173,7 @@ bool Stream::IsAcknowledged() {
 void Stream::WaitUntilAcknowledged() {
   while (!IsAcknowledged()) sched_yield();
 }
+#endif
 
 void Stream::Reset() {
   linger none = {1, 0};
@@ -170,7 +199,7 @@ Acceptor::Acceptor(int receive_buffer_len) : fd_(NewSocket(receive_buffer_len)) 
 }
 
 Stream Acceptor::Accept() {
-  return Stream(ClosedOnExec(accept(fd_, nullptr, nullptr)));
+  return Stream(ClosedOnExec(static_cast<int>(accept(fd_, nullptr, nullptr))));
 }
 
 void Acceptor::Close() {

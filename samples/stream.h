@@ -44,8 +44,10 @@ class Stream {
   // all, unless something is wrong.
   size_t ReceivePattern(size_t offset, size_t len);
   void EndSending();
+#ifndef _WIN32            // which does not tell
   bool IsAcknowledged();  // everything sent has reached the other end's kernel
   void WaitUntilAcknowledged();
+#endif
   void Reset();  // closes with RST instead of FIN
   void Close();
 

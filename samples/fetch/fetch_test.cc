@@ -31,7 +31,7 @@ class FetchTest : public ::testing::Test {
     command.insert(command.end(), arguments.begin(), arguments.end());
     Process process(command);
     Result result;
-    result.output = process.ReadOutput();
+    result.output = process.ReadBytes();
     result.errors = process.ReadErrors();
     result.code = process.Wait();
     return result;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -154,6 +156,9 @@ TEST_F(ThreadsTest, OneLogForAll) {
   server.Signal(SIGTERM);
   EXPECT_EQ(0, server.Wait());
   std::string text = samples::ReadFile(log);
+#ifdef _WIN32  // A text file has carriage returns there.
+  text.erase(std::remove(text.begin(), text.end(), '\r'), text.end());
+#endif
   int num_lines = 0;
   for (size_t at = 0; at < text.size(); num_lines++) {
     size_t end = text.find('\n', at);
@@ -166,10 +171,10 @@ TEST_F(ThreadsTest, OneLogForAll) {
   EXPECT_EQ(200, num_lines);
 }
 
-#ifndef _WIN32
+#ifndef _WIN32  // Wine on a loaded machine needs longer than httpd has patience.
 TEST_F(ThreadsTest, StoppingFinishesWhatIsUnderWay) {
-  const off_t kFileLen = 8 << 20;
-  ASSERT_EQ(0, truncate(root_.Write("big", "").c_str(), kFileLen));
+  const int64_t kFileLen = 8 << 20;
+  std::filesystem::resize_file(root_.Write("big", ""), kFileLen);
   Server server(Httpd({"--threads", "3", "--quiet", "--root", root_.path()}));
   std::vector<std::unique_ptr<Connection>> connections;
   for (int i = 0; i < 4; i++) {
@@ -180,16 +185,17 @@ TEST_F(ThreadsTest, StoppingFinishesWhatIsUnderWay) {
   server.Signal(SIGTERM);
   while (Connection(server.port()).connected()) usleep(1000);
   for (auto &connection : connections) {
-    off_t num_bytes = 0;
-    for (size_t now = 1; now > 0 && num_bytes < kFileLen; num_bytes += static_cast<off_t>(now))
+    int64_t num_bytes = 0;
+    for (size_t now = 1; now > 0 && num_bytes < kFileLen; num_bytes += static_cast<int64_t>(now))
       now = connection->ReadSome().size();
     EXPECT_EQ(kFileLen, num_bytes);
   }
   EXPECT_EQ(0, server.Wait());
 }
+#endif
 
 TEST_F(ThreadsTest, ASecondSignalCutsItShort) {
-  ASSERT_EQ(0, truncate(root_.Write("big", "").c_str(), 256 << 20));
+  std::filesystem::resize_file(root_.Write("big", ""), 256 << 20);
   Server server(Httpd({"--threads", "2", "--quiet", "--root", root_.path()}));
   Connection connection(server.port(), 4096);
   ASSERT_TRUE(connection.Send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n"));
@@ -199,6 +205,5 @@ TEST_F(ThreadsTest, ASecondSignalCutsItShort) {
   server.Signal(SIGTERM);
   EXPECT_EQ(0, server.Wait());
 }
-#endif
 
 }  // namespace
