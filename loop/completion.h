@@ -21,7 +21,8 @@
  * (EVENT_BASE_FLAG_COMPLETION). The conformance suite is backends/testing/completion_conformance.h.
  *
  * Until the function runs, the operation and all that it points to belong to the port: bytes to
- * send must not change, room to receive into must not be looked at, the descriptor must stay open.
+ * send must not change, room to receive into must not be looked at, the descriptor must stay open
+ * unless the operation was cancelled.
  */
 
 struct event_base;

@@ -152,6 +152,17 @@ TEST_F(Listener, FreedInsideItsCallback) {
   EXPECT_EQ(-1, fcntl(fd, F_GETFD));
 }
 
+TEST_F(Listener, RefusesFromItsEndOn) {
+  struct evconnlistener *listener = New();
+  const struct sockaddr_in address = AddressOf(evconnlistener_get_fd(listener));
+  // On completions, accepts are with the kernel now.
+  event_base_loop(loop_, EVLOOP_NONBLOCK);
+  evconnlistener_free(listener);
+  const evutil_socket_t fd = socket(AF_INET, SOCK_STREAM, 0);
+  EXPECT_NE(0, connect(fd, reinterpret_cast<const struct sockaddr *>(&address), sizeof(address)));
+  evutil_closesocket(fd);
+}
+
 TEST_F(Listener, CallbackSetLaterOrTakenAway) {
   struct evconnlistener *listener = New(kFlags, nullptr);
   clients_.Connect(listener);
