@@ -397,6 +397,24 @@ TEST_F(ClientTest, FromALocalAddress) {
   EXPECT_EQ(exchange.code, 200);
 }
 
+TEST_F(ClientTest, FromALocalPort) {
+  int port;
+  {
+    client_testing::RawServer momentary(&loop_);
+    port = momentary.port();
+  }
+  server_.replies = {kHi};
+  Connection con(&loop_, server_.port());
+  evhttp_connection_set_local_address(con.get(), "127.0.0.1");
+  evhttp_connection_set_local_port(con.get(), static_cast<ev_uint16_t>(port));
+  Exchange exchange;
+  ASSERT_EQ(exchange.Make(con.get()), 0);
+  ASSERT_TRUE(Finish(&exchange));
+  EXPECT_EQ(exchange.code, 200);
+  bufferevent *bev = evhttp_connection_get_bufferevent(con.get());
+  EXPECT_EQ(http_testing::Server::PortOf(bufferevent_getfd(bev)), port);
+}
+
 TEST_F(ClientTest, KeptAddressIsUsedAgain) {
   server_.replies = {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", kHi};
   evhttp_connection *raw = evhttp_connection_base_new(loop_.base(), nullptr, "localhost",

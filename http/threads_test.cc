@@ -247,6 +247,28 @@ TEST_P(ThreadsTest, OneLoopWillDo) {
   Finish();
 }
 
+TEST_P(ThreadsTest, ServersCanBeSetUpLater) {
+  Make(2);
+  ASSERT_EQ(evhttp_threads_get_num(context_.threads), 2);
+  for (int i = 0; i < 2; i++) {
+    const auto reply = [](evhttp_request *req, void *) {
+      evhttp_send_reply(req, 204, nullptr, nullptr);
+    };
+    ASSERT_EQ(evhttp_set_cb(evhttp_threads_get_http(context_.threads, i), "/later", reply, nullptr),
+              0);
+  }
+  ASSERT_EQ(evhttp_threads_bind(context_.threads, "127.0.0.1", 0), 0);
+  ASSERT_EQ(evhttp_threads_start(context_.threads), 0);
+  for (int i = 0; i < 4; i++) {
+    BlockingClient client(Port());
+    Response response;
+    ASSERT_TRUE(client.Send(http_testing::GetRequest("/later")));
+    ASSERT_TRUE(client.Receive(&response));
+    EXPECT_EQ(response.status, 204);
+  }
+  Finish();
+}
+
 TEST_P(ThreadsTest, ManyClientsAtOnce) {
   Serve(4);
   std::vector<std::thread> clients;

@@ -26,6 +26,12 @@ TEST_F(LimitsTest, IdleConnectionIsClosedSilently) {
   EXPECT_EQ(used.received(), "");
 }
 
+TEST_F(LimitsTest, TimeoutInSeconds) {
+  evhttp_set_timeout(server_.http(), 1);
+  Client client(&loop_, server_.port());
+  EXPECT_EQ(client.Get("GET / HTTP/1.1\r\n").status, 408);
+}
+
 TEST_F(LimitsTest, SilenceWithinARequestIsReported) {
   timeval tv = Ms(300);
   evhttp_set_timeout_tv(server_.http(), &tv);

@@ -103,6 +103,19 @@ TEST_F(WsServer, Agrees) {
   EXPECT_EQ(evhttp_get_connection_count(server_.http()), 0);
 }
 
+TEST_F(WsServer, APageCanTellAHandshake) {
+  server_.On("/both", [](evhttp_request *req) {
+    http_testing::Reply(req, evws_is_handshake(req) ? "handshake" : "page");
+  });
+  Client client(&loop_, server_.port());
+  EXPECT_EQ(client.Get(GetRequest("/both")).body, "page");
+  EXPECT_EQ(client.Get(GetRequest("/both", "Upgrade: h2c\r\nConnection: Upgrade\r\n")).body,
+            "page");
+  // Also of one that would be refused.
+  EXPECT_EQ(client.Get(GetRequest("/both", "Upgrade: websocket\r\nConnection: Upgrade\r\n")).body,
+            "handshake");
+}
+
 TEST_F(WsServer, FramesInTheSamePacketAsTheRequest) {
   Client client(&loop_, server_.port());
   greet_ = true;

@@ -6,6 +6,12 @@
 
 #include "net/test_support.h"
 
+// libevent's include nothing, and are for C.
+extern "C" {
+#include <event2/bufferevent_compat.h>
+#include <event2/event_compat.h>
+}
+
 namespace {
 
 class Bufferevent : public ::testing::TestWithParam<Kind> {
@@ -468,6 +474,43 @@ TEST(BuffereventPriority, DecidesWhoIsServedFirst) {
   for (Pair &pair : pairs) pair.Send("x");
   EXPECT_TRUE(loop.RunUntil([&] { return order.size() == 3; }));
   EXPECT_EQ("210", order);
+}
+
+// bufferevent_new() and its timeouts in seconds, as in programs of before libevent 2.
+struct OldProgram {
+  int num_read = 0, num_errors = 0;
+  short what = 0;
+};
+
+TEST(OldBufferevent, OnTheBaseOfEventInit) {
+  struct event_base *base = event_init();
+  Pair pair;
+  OldProgram program;
+  struct bufferevent *bev = bufferevent_new(
+      pair[0],
+      [](struct bufferevent *from, void *arg) {
+        char byte;
+        while (bufferevent_read(from, &byte, 1) == 1) static_cast<OldProgram *>(arg)->num_read++;
+      },
+      nullptr,
+      [](struct bufferevent *, short what, void *arg) {
+        static_cast<OldProgram *>(arg)->num_errors++;
+        static_cast<OldProgram *>(arg)->what = what;
+        event_loopexit(nullptr);
+      },
+      &program);
+  ASSERT_NE(nullptr, bev);
+  bufferevent_settimeout(bev, 1, 0);
+  EXPECT_EQ(0, bufferevent_enable(bev, EV_READ));
+  EXPECT_EQ(0, bufferevent_write(bev, "abc", 3));
+  EXPECT_TRUE(pair.Send("xy") == 2);
+  event_dispatch();
+  EXPECT_EQ(2, program.num_read);
+  EXPECT_EQ(1, program.num_errors);
+  EXPECT_EQ(BEV_EVENT_TIMEOUT | BEV_EVENT_READING, program.what);
+  EXPECT_EQ("abc", pair.Recv());
+  bufferevent_free(bev);
+  event_base_free(base);
 }
 
 }  // namespace

@@ -152,6 +152,20 @@ TEST_F(Listener, FreedInsideItsCallback) {
   EXPECT_EQ(-1, fcntl(fd, F_GETFD));
 }
 
+#ifdef __linux__
+TEST_F(Listener, DeferredAccept) {
+  struct evconnlistener *listener = New(kFlags | LEV_OPT_DEFERRED_ACCEPT);
+  int seconds = 0;
+  socklen_t len = sizeof(seconds);
+  EXPECT_EQ(0, getsockopt(evconnlistener_get_fd(listener), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
+                          &len));
+  EXPECT_GT(seconds, 0);
+  ASSERT_EQ(1, send(clients_.Connect(listener), "x", 1, 0));
+  EXPECT_TRUE(loop_.RunUntil([&] { return accepted_.fds.size() == 1; }));
+  evconnlistener_free(listener);
+}
+#endif
+
 TEST_F(Listener, RefusesFromItsEndOn) {
   struct evconnlistener *listener = New();
   const struct sockaddr_in address = AddressOf(evconnlistener_get_fd(listener));
