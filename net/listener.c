@@ -21,11 +21,16 @@
  * Its end then does nothing. */
 #define NO_PAUSE_SEC 86400
 
+void strata_listener_close_socket(struct evconnlistener *listener) {
+  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) evutil_closesocket(listener->fd);
+  listener->flags &= ~LEV_OPT_CLOSE_ON_FREE;
+}
+
 static void destroy(struct event_callback *end, void *arg) {
   struct evconnlistener *listener = arg;
   (void)end;
   strata_accepts_free(listener);
-  if (listener->flags & LEV_OPT_CLOSE_ON_FREE) evutil_closesocket(listener->fd);
+  strata_listener_close_socket(listener);
   strata_lock_destroy(&listener->lock, EVTHREAD_LOCKTYPE_RECURSIVE);
   strata_free(listener);
 }

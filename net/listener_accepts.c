@@ -178,14 +178,6 @@ void strata_accepts_serve(struct evconnlistener *listener) {
 
 /* --- The end --- */
 
-/* Cancelled accepts hold the listener, whose end would close the socket, until the loop turns
- * again: nobody is to be taken into its backlog until then. */
-static void close_before_the_end(struct evconnlistener *listener) {
-  if (!listener->num_in_flight || !(listener->flags & LEV_OPT_CLOSE_ON_FREE)) return;
-  evutil_closesocket(listener->fd);
-  listener->flags &= ~LEV_OPT_CLOSE_ON_FREE;
-}
-
 void strata_accepts_end(struct evconnlistener *listener) {
   listener->has_ended = true;
   set_keeps_going(listener, false);
@@ -193,7 +185,9 @@ void strata_accepts_end(struct evconnlistener *listener) {
   event_executor_cancel((struct event_executor *)listener->base, &listener->source.task);
   for (struct listener_accept *accept = listener->accepts; accept; accept = accept->next)
     close_waiting(accept);
-  close_before_the_end(listener);
+  /* Cancelled accepts hold the listener, whose end would close it, until the loop turns again:
+   * nobody is to be taken into its backlog until then. */
+  if (listener->num_in_flight) strata_listener_close_socket(listener);
 }
 
 void strata_accepts_free(struct evconnlistener *listener) {

@@ -46,6 +46,8 @@ struct evconnlistener {
 bool strata_listener_hold(struct evconnlistener *listener);
 /* Gives both back. */
 void strata_listener_release(struct evconnlistener *listener);
+/* If it is the listener's; not before its last use. Called again, it does nothing. */
+void strata_listener_close_socket(struct evconnlistener *listener);
 /* What is wanted has changed. 0, or -1 with errno. */
 int strata_listener_update(struct evconnlistener *listener);
 void strata_listener_pause(struct evconnlistener *listener);

@@ -43,6 +43,9 @@ class Process {
   bool running_ = false;
 };
 
+// `text` as it is on other systems: on Windows the C runtime writes one before each newline.
+std::string WithoutCarriageReturns(std::string text);
+
 // A TCP socket that children do not inherit.
 int NewSocket();
 

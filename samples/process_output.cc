@@ -7,7 +7,6 @@
 namespace samples {
 namespace {
 
-// On Windows the C runtime writes one before each newline.
 bool IsCarriageReturn(char c) {
 #ifdef _WIN32
   return c == '\r';
@@ -25,11 +24,6 @@ std::string ReadToEnd(int fd) {
   return text;
 }
 
-std::string WithoutCarriageReturns(std::string text) {
-  text.erase(std::remove_if(text.begin(), text.end(), IsCarriageReturn), text.end());
-  return text;
-}
-
 std::string ReadLineOf(int fd) {
   std::string line;
   char c;
@@ -39,6 +33,11 @@ std::string ReadLineOf(int fd) {
 }
 
 }  // namespace
+
+std::string WithoutCarriageReturns(std::string text) {
+  text.erase(std::remove_if(text.begin(), text.end(), IsCarriageReturn), text.end());
+  return text;
+}
 
 std::string Process::ReadLine() {
   return ReadLineOf(output_);

@@ -151,6 +151,12 @@ std::string TemporaryDirectory::Write(const std::string &name, const std::string
   return path.string();
 }
 
+std::string TemporaryDirectory::WriteHoles(const std::string &name, int64_t file_len) const {
+  const std::string path = Write(name, "");
+  std::filesystem::resize_file(path, static_cast<uintmax_t>(file_len));
+  return path;
+}
+
 std::string ReadFile(const std::string &path) {
   std::ostringstream contents;
   contents << std::ifstream(path, std::ios::binary).rdbuf();

@@ -61,6 +61,8 @@ class TemporaryDirectory {
   ~TemporaryDirectory();
   const std::string &path() const { return path_; }
   std::string Write(const std::string &name, const std::string &contents) const;
+  // A file of `file_len` bytes that takes no room on the disk.
+  std::string WriteHoles(const std::string &name, int64_t file_len) const;
 
  private:
   std::string path_;

@@ -22,7 +22,8 @@ inline bool HasRoomForPairs(size_t num) {
   return true;
 #else
   struct rlimit limit;
-  return getrlimit(RLIMIT_NOFILE, &limit) == 0 && static_cast<size_t>(limit.rlim_cur) >= 2 * num + 64;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+         static_cast<size_t>(limit.rlim_cur) >= 2 * num + 64;
 #endif
 }
 

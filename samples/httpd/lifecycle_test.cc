@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <regex>
 #include <string>
 #include <vector>
@@ -33,11 +32,6 @@ std::vector<std::string> Httpd(const std::vector<std::string> &options) {
 class LifecycleTest : public testing::Test {
  protected:
   LifecycleTest() { root_.Write("file", "12345"); }
-
-  // A file of `file_len` bytes that takes no room on the disk.
-  void WriteHoles(const std::string &name, int64_t file_len) {
-    std::filesystem::resize_file(root_.Write(name, ""), static_cast<uintmax_t>(file_len));
-  }
 
   // Asks for "/big" over a connection that holds little, so that the reply stays under way.
   static void Begin(Connection *connection) {
@@ -114,7 +108,7 @@ TEST_F(LifecycleTest, StopsOnEitherSignal) {
 #ifndef _WIN32  // Wine on a loaded machine needs longer than httpd has patience.
 TEST_F(LifecycleTest, StoppingFinishesWhatIsUnderWay) {
   const int64_t kFileLen = 8 << 20;
-  WriteHoles("big", kFileLen);
+  root_.WriteHoles("big", kFileLen);
   Server server(Httpd({"--root", root_.path()}));
   Connection connection(server.port(), 4096);
   Begin(&connection);
@@ -128,7 +122,7 @@ TEST_F(LifecycleTest, StoppingFinishesWhatIsUnderWay) {
 
 TEST_F(LifecycleTest, ASecondSignalCutsItShort) {
   const int64_t kFileLen = 256 << 20;
-  WriteHoles("big", kFileLen);
+  root_.WriteHoles("big", kFileLen);
   Server server(Httpd({"--root", root_.path()}));
   Connection connection(server.port(), 4096);
   Begin(&connection);
@@ -141,7 +135,7 @@ TEST_F(LifecycleTest, ASecondSignalCutsItShort) {
 }
 
 TEST_F(LifecycleTest, AClientThatHangsUpIsLogged) {
-  WriteHoles("big", 256 << 20);
+  root_.WriteHoles("big", 256 << 20);
   Server server(Httpd({"--root", root_.path()}));
   {
     Connection connection(server.port(), 4096);
@@ -195,7 +189,7 @@ TEST_F(LifecycleTest, AccessLogIsAppendedTo) {
 
 TEST_F(LifecycleTest, ALargeFileTakesNoMemory) {
   const int64_t kFileLen = 1 << 30;
-  WriteHoles("big", kFileLen);
+  root_.WriteHoles("big", kFileLen);
   Server server(Httpd({"--quiet", "--root", root_.path()}));
   ASSERT_EQ(200, Fetch(server.port(), "GET", "/file").status);
   long before = server.ResidentKilobytes();

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <thread>
@@ -155,10 +153,7 @@ TEST_F(ThreadsTest, OneLogForAll) {
   for (std::thread &client : clients) client.join();
   server.Signal(SIGTERM);
   EXPECT_EQ(0, server.Wait());
-  std::string text = samples::ReadFile(log);
-#ifdef _WIN32  // A text file has carriage returns there.
-  text.erase(std::remove(text.begin(), text.end(), '\r'), text.end());
-#endif
+  const std::string text = samples::WithoutCarriageReturns(samples::ReadFile(log));
   int num_lines = 0;
   for (size_t at = 0; at < text.size(); num_lines++) {
     size_t end = text.find('\n', at);
@@ -174,7 +169,7 @@ TEST_F(ThreadsTest, OneLogForAll) {
 #ifndef _WIN32  // Wine on a loaded machine needs longer than httpd has patience.
 TEST_F(ThreadsTest, StoppingFinishesWhatIsUnderWay) {
   const int64_t kFileLen = 8 << 20;
-  std::filesystem::resize_file(root_.Write("big", ""), kFileLen);
+  root_.WriteHoles("big", kFileLen);
   Server server(Httpd({"--threads", "3", "--quiet", "--root", root_.path()}));
   std::vector<std::unique_ptr<Connection>> connections;
   for (int i = 0; i < 4; i++) {
@@ -195,7 +190,7 @@ TEST_F(ThreadsTest, StoppingFinishesWhatIsUnderWay) {
 #endif
 
 TEST_F(ThreadsTest, ASecondSignalCutsItShort) {
-  std::filesystem::resize_file(root_.Write("big", ""), 256 << 20);
+  root_.WriteHoles("big", 256 << 20);
   Server server(Httpd({"--threads", "2", "--quiet", "--root", root_.path()}));
   Connection connection(server.port(), 4096);
   ASSERT_TRUE(connection.Send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n"));
