@@ -331,7 +331,8 @@ static bool is_closed(struct event_operation *operation) {
   return state_of(operation)->num_closed != strata_iocp_num_closed(operation->fd);
 }
 
-/* As begin_call(). */
+/* As begin_call(). No launch can be refused any more: what it tells of a want of memory is what
+ * the system would. */
 static bool call_again(struct iocp_state *state, struct event_operation *operation,
                        int *out_error) {
   struct operation_state *own = state_of(operation);
@@ -339,7 +340,9 @@ static bool call_again(struct iocp_state *state, struct event_operation *operati
   clear_call(own);
   *own = fresh;
   *out_error = STRATA_OPERATION_CANCELLED;
-  return !is_closed(operation) && begin_call(state, operation, out_error);
+  if (!is_closed(operation) && begin_call(state, operation, out_error)) return true;
+  if (*out_error == WSA_NOT_ENOUGH_MEMORY) *out_error = WSAENOBUFS;
+  return false;
 }
 
 /* A call of one that repeats has ended. */
@@ -426,8 +429,7 @@ void strata_iocp_port_report_ended(struct iocp_state *state, struct event_readin
 static int port_launch(void *opaque, struct event_operation *operation) {
   struct iocp_state *state = opaque;
   int error = know_socket(state, operation);
-  if (is_foreign(operation) || operation->repeats)
-    state_of(operation)->num_closed = strata_iocp_num_closed(operation->fd);
+  state_of(operation)->num_closed = strata_iocp_num_closed(operation->fd);
   if (!error && begin_call(state, operation, &error)) return 0;
   if (error == WSA_NOT_ENOUGH_MEMORY) {
     clear(operation);
@@ -440,11 +442,20 @@ static int port_launch(void *opaque, struct event_operation *operation) {
 }
 
 /* What is not found has ended, and its packet is on its way; so has what a socket left behind that
- * was closed. */
+ * was closed. Under Wine it may also be with the thread that launched it, which still has to read
+ * or write, by the number of a socket that the caller may be about to close. */
+static void cancel_call(struct event_operation *operation) {
+  OVERLAPPED *overlapped = &state_of(operation)->overlapped;
+  while (!CancelIoEx((HANDLE)operation->fd, overlapped) && GetLastError() == ERROR_NOT_FOUND &&
+         __atomic_load_n(&overlapped->Internal, __ATOMIC_ACQUIRE) == (ULONG_PTR)STATUS_PENDING &&
+         !is_closed(operation))
+    SwitchToThread();
+}
+
 static void port_cancel(void *opaque, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
   own->is_cancelled = true;
-  if (own->is_with_kernel) (void)CancelIoEx((HANDLE)operation->fd, &own->overlapped);
+  if (own->is_with_kernel) cancel_call(operation);
   if (!own->is_paused) return;
   own->is_paused = false;
   end_soon(opaque, operation, STRATA_OPERATION_CANCELLED);

@@ -76,6 +76,33 @@ TEST_P(CompletionConformance, ThreadsLaunchAndCancel) {
   EXPECT_EQ(300, num_done);
 }
 
+// Under Wine the thread that launched a receive carries it out, by the number of the socket: which
+// by then must not be another one's.
+TEST_P(CompletionConformance, ThreadsReceiveEndsBeforeItsSocketIsClosed) {
+  UseThreads();
+  FreeBase();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  Listener listener;
+  for (int i = 0; i < 100; i++) {
+    Pair pair;
+    Op recv;
+    std::atomic<bool> must_end{false};
+    std::thread launching([&] {
+      EXPECT_EQ(0, recv.RecvInto(pair[0], {4}).Launch(base_));
+      while (!must_end) continue;  // No call of the system's, which would carry it out.
+    });
+    EXPECT_TRUE(WaitUntil([&] { return recv.IsPending(); }));
+    pair.Send(1, "data");
+    recv.Cancel();
+    pair.Close(0);
+    Socket in_its_place = listener.Connect();
+    must_end = true;
+    launching.join();
+    ASSERT_TRUE(Finish(&recv)) << i;
+  }
+}
+
 // The function launches again while another thread cancels.
 TEST_P(CompletionConformance, ThreadCancelsWhatLaunchesItself) {
   THREADED_BASE();
