@@ -106,8 +106,8 @@ void bufferevent_run_eventcb(struct bufferevent_private *bev, short what, int tr
   if (!bev->bev.errorcb) return;
   int error = EVUTIL_SOCKET_ERROR();
   if (is_deferred(bev, trigger_options)) {
+    if (!(bev->pending.events & BEV_EVENT_ERROR)) bev->pending.error = error;
     bev->pending.events |= what;
-    bev->pending.error = error;
     schedule(bev);
   } else {
     call_event_callback(bev, what, error);

@@ -95,4 +95,86 @@ TEST_F(ConnectHostname, FreedBeforeTheAnswerIsTold) {
   EXPECT_TRUE(bev_.events.empty());
 }
 
+#ifndef STRATA_ORACLE  // A function of 2.2.
+class ConnectHostnameHints : public ConnectHostname {
+ protected:
+  ConnectHostnameHints() {
+    hints_.ai_family = AF_INET;
+    hints_.ai_socktype = SOCK_STREAM;
+    hints_.ai_protocol = IPPROTO_TCP;
+  }
+
+  int Start(const char *host) {
+    return bufferevent_socket_connect_hostname_hints(bev_, nullptr, &hints_, host, Port());
+  }
+  // All that is told, which comes from the loop.
+  short Outcome(const char *host) {
+    bev_.events.clear();
+    EXPECT_EQ(0, Start(host));
+    EXPECT_TRUE(bev_.events.empty());
+    EXPECT_TRUE(RunUntilTold());
+    loop_.Settle();
+    return bev_.events.size() == 1 ? bev_.events[0] : -1;
+  }
+  int dns_error() { return bufferevent_socket_get_dns_error(bev_); }
+
+  struct evutil_addrinfo hints_ = {};
+};
+
+TEST_F(ConnectHostnameHints, NameInTheFamilyThatIsAskedFor) {
+  EXPECT_EQ(BEV_EVENT_CONNECTED, Outcome("localhost"));
+  EXPECT_EQ(0, dns_error());
+}
+
+TEST_F(ConnectHostnameHints, NumberOfAnotherFamily) {
+  const std::pair<int, const char *> cases[] = {{AF_INET6, "127.0.0.1"}, {AF_INET, "::1"}};
+  for (const auto &[family, host] : cases) {
+    hints_.ai_family = family;
+    EXPECT_EQ(BEV_EVENT_ERROR, Outcome(host));
+    // Systems do not agree on one.
+    struct evutil_addrinfo *list = nullptr;
+    EXPECT_NE(0, dns_error());
+    EXPECT_EQ(evutil_getaddrinfo(host, nullptr, &hints_, &list), dns_error());
+  }
+}
+
+TEST_F(ConnectHostnameHints, FamilyWithoutHosts) {
+  hints_.ai_family = 12345;
+  EXPECT_EQ(BEV_EVENT_ERROR, Outcome("127.0.0.1"));
+  EXPECT_EQ(EVUTIL_EAI_FAMILY, dns_error());
+}
+
+TEST_F(ConnectHostnameHints, NumbersAlone) {
+  hints_.ai_flags = EVUTIL_AI_NUMERICHOST;
+  EXPECT_EQ(BEV_EVENT_ERROR, Outcome("localhost"));
+  EXPECT_EQ(EVUTIL_EAI_NONAME, dns_error());
+  EXPECT_EQ(BEV_EVENT_CONNECTED, Outcome("127.0.0.1"));
+  EXPECT_EQ(0, dns_error());
+}
+
+TEST_F(ConnectHostnameHints, TypeThatHasNoPorts) {
+  hints_.ai_socktype = SOCK_RAW;
+  hints_.ai_protocol = 0;
+  EXPECT_EQ(BEV_EVENT_ERROR, Outcome("127.0.0.1"));
+  EXPECT_EQ(EVUTIL_EAI_SERVICE, dns_error());
+}
+
+TEST_F(ConnectHostnameHints, WithoutAHostItIsThisOne) {
+  EXPECT_EQ(BEV_EVENT_CONNECTED, Outcome(nullptr));
+}
+
+TEST_F(ConnectHostnameHints, RefusesNonsense) {
+  for (const int port : {0, -1, 65536})
+    EXPECT_EQ(-1,
+              bufferevent_socket_connect_hostname_hints(bev_, nullptr, &hints_, "127.0.0.1", port));
+  struct bufferevent *pair[2];
+  ASSERT_EQ(0, bufferevent_pair_new(loop_, 0, pair));
+  EXPECT_EQ(-1, bufferevent_socket_connect_hostname_hints(pair[0], nullptr, &hints_, "127.0.0.1",
+                                                          Port()));
+  for (struct bufferevent *end : pair) bufferevent_free(end);
+  loop_.Settle();
+  EXPECT_TRUE(bev_.events.empty());
+}
+#endif
+
 }  // namespace

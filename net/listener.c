@@ -13,7 +13,7 @@
 #include "util/socket.h"
 
 #define DEFAULT_BACKLOG 128
-/* What one turn of the loop accepts before others get their turn. */
+/* So many connections at once, before others get their turn. */
 #define ACCEPTS_PER_TURN 32
 /* How long to leave the backlog alone after an error that stays. */
 #define PAUSE_USEC 100000

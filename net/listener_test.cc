@@ -100,6 +100,24 @@ TEST_F(Listener, SeveralConnectionsAtOnce) {
   evconnlistener_free(listener);
 }
 
+// What becomes due while connections are accepted waits for a bounded number of them. libevent
+// accepts all that there are.
+TEST_F(Listener, OthersHaveTheirTurnInARush) {
+  const size_t num_clients = 100;
+  struct evconnlistener *listener = New();
+  for (size_t i = 0; i < num_clients; i++) clients_.Connect(listener);
+  size_t num_before = 0;
+  Ev other(loop_, -1, 0, [&](evutil_socket_t, short) { num_before = accepted_.fds.size(); });
+  accepted_.then = [&](struct evconnlistener *) {
+    if (accepted_.fds.size() == 1) other.Active(EV_TIMEOUT);
+  };
+  EXPECT_TRUE(
+      loop_.RunUntil([&] { return accepted_.fds.size() == num_clients && other.calls > 0; }));
+  EXPECT_EQ(kOnLibevent, num_before == num_clients) << num_before;
+  EXPECT_EQ(1, other.calls);
+  evconnlistener_free(listener);
+}
+
 TEST_F(Listener, KeepsTheLoopWhileEnabled) {
   struct evconnlistener *listener = New();
   const struct timeval soon = Ms(5);

@@ -5,11 +5,11 @@
  *
  * Listeners: accept connections on a stream socket and hand each to a callback.
  *
- * A listener is enabled or disabled; an enabled one keeps the loop running. One turn of the loop
- * accepts a bounded number of connections; what is left waits for the next. When the process or the
- * system is out of descriptors or buffers, the listener reports it to the error callback, stops
- * accepting for a moment, and tries again; meanwhile the kernel keeps the connections in its
- * backlog.
+ * A listener is enabled or disabled; an enabled one keeps the loop running. It accepts at most 32
+ * connections before other callbacks that are due have their turn, and some 2,000 before the loop
+ * asks the kernel again what else is ready. When the process or the system is out of descriptors or
+ * buffers, the listener reports it to the error callback, stops accepting for a moment, and tries
+ * again; meanwhile the kernel keeps the connections in its backlog.
  *
  * Callbacks run in the thread of the base's loop and may free the listener, disable it, or change
  * its callback. A listener with LEV_OPT_THREADSAFE may be used from any thread, others only from
