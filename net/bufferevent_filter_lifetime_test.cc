@@ -84,8 +84,9 @@ TEST_P(BuffereventFilterLifetime, CallbacksMayFree) {
       filter->Enable(EV_READ);
       filter->Write("A");
       if (peer_->get()) peer_->Write("4142");
-      loop_.Settle();
+      EXPECT_TRUE(loop_.RunUntil([&] { return has_acted || filter->reads > 0; }));
       if (callback == 2 && peer_->get()) End(peer_.get(), GetParam().over_pair);
+      EXPECT_TRUE(loop_.RunUntil([&] { return has_acted; }));
       loop_.Settle();
       EXPECT_EQ(which & kFilter ? nullptr : filter->get(), filter->get());
       filter->Free();
@@ -113,8 +114,8 @@ TEST_P(BuffereventFilterLifetime, FunctionsMayFree) {
       bufferevent_write(*filter, "A", 1);
     else
       bufferevent_write(*peer_, "41", 2);
+    EXPECT_TRUE(loop_.RunUntil([&] { return filter->get() == nullptr; }));
     loop_.Settle();
-    EXPECT_EQ(nullptr, filter->get());
     EXPECT_EQ(0, filter->reads + filter->writes);
     EXPECT_EQ(1, context.num_freed);
   }
