@@ -87,12 +87,13 @@ TEST_P(CompletionConformance, ThreadsReceiveEndsBeforeItsSocketIsClosed) {
   for (int i = 0; i < 100; i++) {
     Pair pair;
     Op recv;
-    std::atomic<bool> must_end{false};
+    std::atomic<bool> is_launched{false}, must_end{false};
     std::thread launching([&] {
       EXPECT_EQ(0, recv.RecvInto(pair[0], {4}).Launch(base_));
+      is_launched = true;
       while (!must_end) continue;  // No call of the system's, which would carry it out.
     });
-    EXPECT_TRUE(WaitUntil([&] { return recv.IsPending(); }));
+    EXPECT_TRUE(WaitUntil([&] { return is_launched.load(); }));
     pair.Send(1, "data");
     recv.Cancel();
     pair.Close(0);
