@@ -179,6 +179,8 @@ TEST_P(ReadinessConformance, ManyReadyDescriptorsAreAllReported) {
 #ifndef _WIN32  // A socket cannot be given a number.
 // Far beyond FD_SETSIZE, and with a gap that nobody registered below them.
 TEST_P(ReadinessConformance, HighDescriptors) {
+  if (getenv("STRATA_RUNNER") != nullptr && std::string(GetParam()->name) == "select")
+    GTEST_SKIP() << "select(2) of qemu-user ends the program beyond FD_SETSIZE";
   struct rlimit limit;
   ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
   const evutil_socket_t kHigh = 5000;
