@@ -8,7 +8,9 @@
 #include <sys/resource.h>
 #endif
 
+#include <cstdlib>
 #include <set>
+#include <string>
 #include <thread>
 
 #include "backends/testing/readiness_fixture.h"
