@@ -118,10 +118,17 @@ void Model::SetCallbacks(Node *node, size_t which) {
   node->num_seen = node->num_consumed + node->Len(kIn);
 }
 
+// A filter over it, freed by now, is at work on what the model has put there already.
+bool Model::IsBehindAMove(const Node *node) const {
+  for (const auto &other : nodes_)
+    if (moving_ && other->below == node && other->functions[kOut].is_running) return true;
+  return false;
+}
+
 void Model::Write() {
   static const size_t kLens[] = {1, 2, 3, 7, 16, 40, 100, 900, 5000};
   Node *node = ChooseNode(true);
-  if (node == nullptr) return;
+  if (node == nullptr || IsBehindAMove(node)) return;
   std::string bytes(kLens[Choose(sizeof(kLens) / sizeof(kLens[0]))], '\0');
   for (char &byte : bytes) {
     if (next_byte_ == kPoison) next_byte_++;

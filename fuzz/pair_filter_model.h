@@ -132,6 +132,7 @@ class Model {
   void Act();
   void MaybeAct(size_t one_in);
   void PutFilter();
+  bool IsBehindAMove(const Node *node) const;
   void Write();
   void Read();
   void Flush();

@@ -248,6 +248,7 @@ void bufferevent_setwatermark(struct bufferevent *bufev, short directions, size_
   if (directions & EV_WRITE) {
     bufev->wm_write.low = low;
     bufev->wm_write.high = high;
+    bufferevent_filter_on_write_mark(bev);
   }
   if (directions & EV_READ) set_read_watermark(bev, low, high);
   bufferevent_release(bev);

@@ -1,3 +1,5 @@
+#include <stdint.h>
+
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -27,7 +29,8 @@ struct bufferevent_filter {
   void (*free_context)(void *);
   void *context;
   size_t refused_len; /* so much output was shown to the function, which wants more; 0: none */
-  short held_events;  /* of the underlying, until the filter is not stalled any more */
+  size_t refused_room_below; /* with so much room for what it makes of it */
+  short held_events;         /* of the underlying, until the filter is not stalled any more */
   int held_error;
   bool is_detached; /* it was freed: the underlying is not its business any more */
   bool is_filtering_input, is_filtering_output;
@@ -69,6 +72,10 @@ static enum bufferevent_filter_result call_filter(bufferevent_filter_cb function
   return result;
 }
 
+static size_t smaller(size_t a, size_t b) {
+  return a < b ? a : b;
+}
+
 /* A function that wants more is asked again when there came more while it was at work. */
 static bool wants_another(enum bufferevent_filter_result result, bool has_news) {
   return result == BEV_OK || (result == BEV_NEED_MORE && has_news);
@@ -105,6 +112,7 @@ static enum bufferevent_filter_result filter_all_input(struct bufferevent_filter
   evbuffer_unfreeze(&filter->bev.input, 0);
   do {
     filter->has_input_news = false;
+    filter->refused_room = bufferevent_read_room(&filter->bev);
     result = call_filter(filter->input_filter, &filter->underlying->input, &filter->bev.input,
                          input_limit(filter, mode), mode, filter->context, &num_idle);
     if (result == BEV_OK) *out_has_processed = true;
@@ -127,8 +135,8 @@ static bool run_input(struct bufferevent_filter *filter, enum bufferevent_flush_
   bool is_hindered = !takes_input(filter, BEV_NORMAL);
   filter->has_failed = result == BEV_ERROR;
   filter->is_stalled = has_rest && (is_hindered || filter->has_failed);
-  filter->wants_room = has_rest && filter->bev.bev.wm_read.high && filter->bev.input.total_len;
-  filter->refused_room = bufferevent_read_room(&filter->bev);
+  filter->wants_room = has_rest && filter->bev.bev.wm_read.high;
+  filter->refused_room = smaller(filter->refused_room, bufferevent_read_room(&filter->bev));
   if (has_processed) bufferevent_note_progress(&filter->bev, EV_READ);
   return has_processed;
 }
@@ -157,23 +165,23 @@ static bool serve_input(struct bufferevent_filter *filter, enum bufferevent_flus
 
 /* --- Output --- */
 
-static bool has_room_below(const struct bufferevent_filter *filter,
-                           enum bufferevent_flush_mode mode) {
-  size_t high = filter->underlying->bev.wm_write.high;
-  return mode != BEV_NORMAL || !high || filter->underlying->output.total_len < high;
+static size_t room_below(const struct bufferevent_filter *filter,
+                         enum bufferevent_flush_mode mode) {
+  size_t high = filter->underlying->bev.wm_write.high, len = filter->underlying->output.total_len;
+  if (mode != BEV_NORMAL || !high) return SIZE_MAX;
+  return len < high ? high - len : 0;
 }
 
 static ev_ssize_t output_limit(const struct bufferevent_filter *filter,
                                enum bufferevent_flush_mode mode) {
-  size_t high = filter->underlying->bev.wm_write.high;
-  if (mode != BEV_NORMAL || !high) return -1;
-  return (ev_ssize_t)(high - filter->underlying->output.total_len);
+  size_t room = room_below(filter, mode);
+  return room == SIZE_MAX ? -1 : (ev_ssize_t)room;
 }
 
 static bool goes_on_writing(const struct bufferevent_filter *filter,
                             enum bufferevent_flush_mode mode) {
   return is_linked(filter) && bufferevent_is_active(&filter->bev, EV_WRITE) &&
-         has_room_below(filter, mode) && filter->bev.output.total_len;
+         room_below(filter, mode) && filter->bev.output.total_len;
 }
 
 static enum bufferevent_filter_result filter_all_output(struct bufferevent_filter *filter,
@@ -185,6 +193,7 @@ static enum bufferevent_filter_result filter_all_output(struct bufferevent_filte
   evbuffer_unfreeze(&filter->bev.output, 1);
   do {
     filter->has_output_news = false;
+    filter->refused_room_below = room_below(filter, BEV_NORMAL);
     result = call_filter(filter->output_filter, &filter->bev.output, &filter->underlying->output,
                          output_limit(filter, mode), mode, filter->context, &num_idle);
     if (result == BEV_OK) *out_has_processed = true;
@@ -204,7 +213,9 @@ static bool run_output(struct bufferevent_filter *filter, enum bufferevent_flush
   if (mode == BEV_NORMAL && !goes_on_writing(filter, mode)) return false;
   filter->refused_len = 0;
   enum bufferevent_filter_result result = filter_all_output(filter, mode, &has_processed);
-  filter->refused_len = result == BEV_NEED_MORE ? filter->bev.output.total_len : 0;
+  bool was_refused = result == BEV_NEED_MORE && !filter->has_output_news;
+  filter->refused_len = was_refused ? filter->bev.output.total_len : 0;
+  filter->refused_room_below = smaller(filter->refused_room_below, room_below(filter, BEV_NORMAL));
   if (has_processed) {
     bufferevent_note_progress(&filter->bev, EV_WRITE);
     bufferevent_run_if_due(&filter->bev, EV_WRITE, trigger_options);
@@ -254,6 +265,13 @@ static void on_underlying_event(struct bufferevent *underlying, short what, void
   bufferevent_release(&filter->bev);
 }
 
+void bufferevent_filter_on_write_mark(struct bufferevent_private *underlying) {
+  struct bufferevent_filter *filter = underlying->bev.cbarg;
+  if (underlying->bev.errorcb != on_underlying_event || !bufferevent_hold(&filter->bev)) return;
+  bufferevent_update(&filter->bev);
+  bufferevent_release(&filter->bev);
+}
+
 /* --- What it does --- */
 
 static void filter_work(struct bufferevent_private *bev) {
@@ -270,10 +288,15 @@ static void retry_input(struct bufferevent_filter *filter) {
   bufferevent_schedule_work(&filter->bev);
 }
 
+/* The function has not seen all the output, or not with as much room as there is now. */
+static bool has_more_to_write(const struct bufferevent_filter *filter) {
+  return filter->bev.output.total_len != filter->refused_len ||
+         room_below(filter, BEV_NORMAL) > filter->refused_room_below;
+}
+
 static short filter_update(struct bufferevent_private *bev) {
   struct bufferevent_filter *filter = filter_of(bev);
-  if (bev->output.total_len != filter->refused_len)
-    (void)run_output(filter, BEV_NORMAL, BEV_TRIG_DEFER_CALLBACKS);
+  if (has_more_to_write(filter)) (void)run_output(filter, BEV_NORMAL, BEV_TRIG_DEFER_CALLBACKS);
   if (is_linked(filter)) {
     retry_input(filter);
     if (bufferevent_is_active(bev, EV_READ) && !filter->is_stalled)

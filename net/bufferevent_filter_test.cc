@@ -288,4 +288,30 @@ TEST_P(BuffereventFilter, FlushedInputIsAnnounced) {
   EXPECT_EQ(1, filter->reads);
 }
 
+// ---- Functions that need more room than a watermark leaves ----
+
+TEST_P(BuffereventFilter, OutputGoesOnWhenTheMarkBelowIsRaised) {
+  if (kOnLibevent) GTEST_SKIP() << "waits for more output";
+  bufferevent_setwatermark(below_, EV_WRITE, 0, 1);
+  auto filter = Coded();
+  filter->Write("A");  // Makes two bytes.
+  loop_.Settle();
+  EXPECT_EQ(1u, filter->output_len());
+  bufferevent_setwatermark(below_, EV_WRITE, 0, 2);
+  EXPECT_TRUE(loop_.RunUntil([&] { return peer_->received == "41"; }));
+}
+
+TEST_P(BuffereventFilter, SoDoesInputWhenItsOwnIs) {
+  if (kOnLibevent) GTEST_SKIP() << "waits for more input";
+  auto filter = Over(below_, PassBlocks, nullptr, &context_);
+  filter->Watermark(EV_READ, 0, 8);
+  filter->Enable(EV_READ);
+  peer_->Write(std::string(16, 'x'));
+  EXPECT_TRUE(loop_.RunUntil([&] { return BelowInputLen() == 16; }));
+  loop_.Settle();
+  EXPECT_EQ(0u, filter->received.size());
+  filter->Watermark(EV_READ, 0, 0);
+  EXPECT_TRUE(loop_.RunUntil([&] { return filter->received.size() == 16; }));
+}
+
 }  // namespace

@@ -270,6 +270,11 @@ static inline void bufferevent_note_progress(struct bufferevent_private *bev, sh
 /* Disarms the timers. */
 void bufferevent_stop_inactivity(struct bufferevent_private *bev);
 
+/* --- bufferevent_filter.c --- */
+
+/* The high watermark of writing was set: a filter over this one may have room below now. */
+void bufferevent_filter_on_write_mark(struct bufferevent_private *underlying);
+
 /* --- connect_hostname.c --- */
 
 /* Ends a lookup that is under way: its answer will be ignored. The lock is held; the directions are

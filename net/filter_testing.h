@@ -74,6 +74,17 @@ inline enum bufferevent_filter_result Decode(struct evbuffer *src, struct evbuff
   return BEV_OK;
 }
 
+// Blocks of 16 bytes, and no part of one.
+inline enum bufferevent_filter_result PassBlocks(struct evbuffer *src, struct evbuffer *dst,
+                                                 ev_ssize_t limit, enum bufferevent_flush_mode mode,
+                                                 void *arg) {
+  static_cast<Context *>(arg)->in.push_back({evbuffer_get_length(src), limit, mode});
+  const size_t len = Bounded(evbuffer_get_length(src), limit) / 16 * 16;
+  if (len == 0) return BEV_NEED_MORE;
+  evbuffer_remove_buffer(src, dst, len);
+  return BEV_OK;
+}
+
 inline void FreeContext(void *arg) {
   static_cast<Context *>(arg)->num_freed++;
 }

@@ -72,6 +72,18 @@ TEST_P(Handover, SetToTheSameDescriptorAgain) {
   EXPECT_TRUE(loop_.RunUntil([&] { return bev.received == "abcdef"; }));
 }
 
+// Programs that make their output in the write callback begin with that.
+TEST_P(Handover, SocketThatIsSetIsToldToBeWritable) {
+  Pair pair(GetParam().tcp);
+  Bev bev(loop_, -1, GetParam().options);
+  loop_.Settle();
+  EXPECT_EQ(0, bev.writes);
+  EXPECT_EQ(0, bev.SetFd(pair[0]));
+  EXPECT_TRUE(loop_.RunUntil([&] { return bev.writes > 0; }));
+  loop_.Settle();
+  EXPECT_EQ(1, bev.writes);
+}
+
 TEST_P(Handover, FreedWithoutCloseThenAnotherBufferevent) {
   // On completions what waits is received already, and goes.
   for (int waiting = 0; waiting < (OnCompletions() ? 1 : 2); waiting++) {

@@ -107,6 +107,7 @@ int bufferevent_set_socket(struct bufferevent_private *bev, evutil_socket_t fd) 
   bufferevent_cancel_lookup(bev);
   forget(bev);
   bufferevent_store_fd(bev, fd);
+  bev->wants_write_report = fd >= 0;
   if (bev->bev.be_ops->update(bev) == 0) return 0;
   if (bev->bev.be_ops->receives_ahead) {
     bufferevent_update(bev); /* tells what can't be served */
