@@ -268,33 +268,6 @@ TEST(Kqueue, EndOfDataAlone) {
   EXPECT_EQ(0, backend.PollOf(pair.a));
 }
 
-// The old interest stands when the new one is refused.
-TEST(Kqueue, RefusedChangeIsTakenBack) {
-  Backend backend(&event_kqueue_ops);
-  Pair pair;
-  readiness_testing::Send(pair.b);
-  ASSERT_EQ(0, backend.Change(pair.a, EV_READ));
-  const evutil_socket_t number = pair.a;
-  Fd kept(dup(number));
-  pair.a.Close();
-  EXPECT_EQ(-1, backend.Change(number, EV_READ | EV_WRITE));
-  EXPECT_EQ(EBADF, errno);
-  Fd again(dup2(kept, number));
-  ASSERT_EQ(0, backend.Change(number, EV_READ));
-  EXPECT_EQ(EV_READ, backend.PollOf(number));
-}
-
-#ifdef __linux__
-// A system that cannot wait for a device says so in its own way: to the base it is EPERM.
-TEST(Kqueue, WhatCannotBePolledIsEperm) {
-  Backend backend(&event_kqueue_ops);
-  Fd device(open("/dev/null", O_RDWR));
-  ASSERT_GE(device, 0);
-  EXPECT_EQ(-1, backend.Change(device, EV_READ));
-  EXPECT_EQ(EPERM, errno);
-}
-#endif
-
 // The number of the parent's queue is free in the child; who got it keeps it.
 TEST(Kqueue, ChildClosesNothingOfTheParents) {
   Pair pair;

@@ -21,7 +21,8 @@ enum { kNumNotes = 1 << 14 };
 /* Two words that the program writes, the second one, which is not 0, last; we make that 0 again. */
 struct note {
   uint64_t address_and_sequence;
-  uint64_t rest; /* port, length, offset of the data in 16 units of 4 bytes, flags: 16, 16, 8, 8 */
+  /* Port, length, offset of the data in 16 units of 4 bytes, flags: 16, 16, 8, 8. */
+  _Alignas(8) uint64_t rest;
 };
 
 struct tap_notes {
