@@ -332,6 +332,20 @@ TEST_F(ListenerFault, NobodyIsAcceptedDuringThePause) {
   EXPECT_LT(turns_.num(), 3 * kFew);
 }
 
+// As long a pause as without a descriptor, and then all are accepted.
+TEST_F(ListenerFault, OutOfBufferSpaceIsToldOnceForEachAttemptAndLosesNobody) {
+  const Plan plan("enobufs:on=accept:rate=100:skip=1:count=2");
+  const long long begin = WallUsec();
+  Connect(5);
+  EXPECT_TRUE(loop_.RunUntil([&] { return !errors_.empty(); }));
+  EXPECT_EQ(1u, num_accepted_);
+  EXPECT_TRUE(loop_.RunUntil([&] { return num_accepted_ == 5; }));
+  EXPECT_EQ(std::vector<int>(2, ENOBUFS), errors_);
+  EXPECT_GE(WallUsec() - begin, 2 * 90000);
+  EXPECT_LT(turns_.num(), 5 * kFew);
+  EXPECT_LT(turns_.WhileIdle(&loop_), kFew);
+}
+
 TEST_F(ListenerFault, AbortedConnectionIsPassedOver) {
   const Plan plan("aborted:on=accept:rate=100:count=2");
   Connect(5);

@@ -8,10 +8,13 @@
 
 namespace {
 
+// What a full buffer may take, to its bytes: strata's has at most as much room again.
 #if defined(STRATA_ORACLE)
 const char kProgram[] = "samples/relay_oracle";
+constexpr long kMaxRoom = 3;
 #else
 const char kProgram[] = "samples/relay";
+constexpr long kMaxRoom = 2;
 #endif
 
 using samples::Pattern;
@@ -24,10 +27,8 @@ constexpr size_t kHeldLen = 200 * 1000;
 // small, so that the relay is what has to hold the bytes.
 class RelayTest : public testing::Test {
  protected:
-  RelayTest()
-      : target_(kReceiveBufferLen),
-        relay_({samples::ProgramPath("RELAY", kProgram), "127.0.0.1",
-                std::to_string(target_.port())}) {}
+  explicit RelayTest(const std::vector<std::string> &options = {})
+      : target_(kReceiveBufferLen), relay_(Command(options, target_.port())) {}
 
   void Connect(Stream *out_client, Stream *out_server) {
     *out_client = Stream::Connect(relay_.port(), kReceiveBufferLen);
@@ -39,6 +40,15 @@ class RelayTest : public testing::Test {
   static constexpr int kReceiveBufferLen = 64 * 1024;
   samples::Acceptor target_;
   samples::TcpServer relay_;
+
+ private:
+  static std::vector<std::string> Command(const std::vector<std::string> &options,
+                                          int target_port) {
+    std::vector<std::string> command = {samples::ProgramPath("RELAY", kProgram)};
+    command.insert(command.end(), options.begin(), options.end());
+    command.insert(command.end(), {"127.0.0.1", std::to_string(target_port)});
+    return command;
+  }
 };
 
 // Every test of one direction, in each.
@@ -97,6 +107,31 @@ TEST_P(RelayBothWaysTest, ASlowReaderSlowsTheSenderDownAndCostsLittleMemory) {
   EXPECT_EQ(sent, receiver.ReceivePattern(0, sent));
   EXPECT_EQ("", receiver.ReceiveToEnd());
   EXPECT_LT(relay_.PeakResidentKilobytes() - before, samples::kLittleMemory);
+}
+
+// More than the kernel holds, so that it shows who does.
+class RelayWithMaxBufferTest : public RelayTest {
+ protected:
+  RelayWithMaxBufferTest() : RelayTest({"-m", std::to_string(kMaxBufferLen)}) {}
+  static constexpr size_t kMaxBufferLen = 32 << 20;
+};
+
+TEST_F(RelayWithMaxBufferTest, HoldsSoMuchForASlowReaderAndLittleMore) {
+  constexpr size_t kMaxLen = 128 << 20;
+  Stream client, server;
+  Connect(&client, &server);
+  ASSERT_TRUE(client.Send("x"));
+  ASSERT_EQ("x", server.Receive(1));
+  const long before = relay_.PeakResidentKilobytes();
+  ASSERT_TRUE(client.Send(Pattern(0, kMaxBufferLen)));
+  const size_t sent = client.SendUntilFull(kMaxLen);
+  EXPECT_LT(sent, kMaxLen);
+  client.EndSending();
+  EXPECT_EQ(kMaxBufferLen, server.ReceivePattern(0, kMaxBufferLen));
+  EXPECT_EQ(sent, server.ReceivePattern(0, sent));
+  EXPECT_EQ("", server.ReceiveToEnd());
+  const long max_kilobytes = kMaxRoom * kMaxBufferLen / 1024 + samples::kLittleMemory;
+  EXPECT_LT(relay_.PeakResidentKilobytes() - before, max_kilobytes);
 }
 
 #ifndef _WIN32  // It does not tell what is acknowledged, and Wine resets no connection.
@@ -165,6 +200,26 @@ TEST_F(RelayTest, ServesManyAtATime) {
   for (size_t i = 0; i < clients.size(); i++) Connect(&clients[i], &servers[i]);
   for (size_t i = 0; i < clients.size(); i++) ASSERT_TRUE(clients[i].Send(Pattern(i, 1000)));
   for (size_t i = 0; i < clients.size(); i++) ASSERT_EQ(Pattern(i, 1000), servers[i].Receive(1000));
+}
+
+TEST_F(RelayTest, TellsTheRatesWhileItRuns) {
+  Stream client, server;
+  Connect(&client, &server);
+  ASSERT_TRUE(client.Send("hello"));
+  ASSERT_EQ("hello", server.Receive(5));
+  ASSERT_TRUE(server.Send("hi"));
+  ASSERT_EQ("hi", client.Receive(2));
+  std::string line;
+  do {
+    line = relay_.ReadErrorLine();
+  } while (line.find("(0 B in all)") != std::string::npos);
+  EXPECT_NE(std::string::npos, line.find(" s, 1 connections, to the target ")) << line;
+  EXPECT_NE(std::string::npos, line.find(" B/s (5 B in all), to the client ")) << line;
+  EXPECT_NE(std::string::npos, line.find(" B/s (2 B in all)")) << line;
+  // Of the time since the line before, not of all.
+  line = relay_.ReadErrorLine();
+  EXPECT_NE(std::string::npos, line.find("to the target 0 B/s (5 B in all)")) << line;
+  EXPECT_NE(std::string::npos, line.find("to the client 0 B/s (2 B in all)")) << line;
 }
 
 TEST_F(RelayTest, StopsAtOnceWithoutConnections) {

@@ -12,7 +12,8 @@
  *   made, just after the call. Edge-triggered registrations are armed anew (EPOLL_CTL_MOD), so that
  *   the edge which that would have caused comes (epoll(7)).
  * - ECONNRESET: the connection is over, with what a read had not got; the peer sees its end.
- * - ENOBUFS: a write that took nothing, on a connection that stays (send(2)).
+ * - ENOBUFS: a write that took nothing, on a connection that stays (send(2)); or as EMFILE
+ *   (accept(2)).
  * - EMFILE: no descriptor was made; a connection to be accepted stays in the backlog.
  * - ECONNABORTED: the connection to be accepted is gone (accept(2)).
  * - EBUSY, EAGAIN and ENOMEM of io_uring_enter(2): nothing was submitted. EINTR ends its wait alone.

@@ -348,8 +348,8 @@ class Listening : public Faults {
 
 TEST_F(Listening, AcceptFailsAndLeavesTheConnection) {
   ASSERT_EQ(Connect(), 0);
-  for (const auto &[plan, error] :
-       std::vector<std::pair<std::string, int>>{{"eintr", EINTR}, {"emfile", EMFILE}}) {
+  for (const auto &[plan, error] : std::vector<std::pair<std::string, int>>{
+           {"eintr", EINTR}, {"emfile", EMFILE}, {"enobufs", ENOBUFS}}) {
     ASSERT_EQ(strata_faults_set((plan + ":rate=100:count=2").c_str()), 0);
     EXPECT_EQ(accept(listener_, nullptr, nullptr), -1);
     EXPECT_EQ(errno, error);

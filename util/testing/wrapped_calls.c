@@ -185,7 +185,8 @@ ssize_t __wrap_sendfile(int fd, int file_fd, off_t *position, size_t len) {
 /* ---- making descriptors and connections ---- */
 
 static enum strata_fault draw_accept(int fd) {
-  unsigned legal = BIT(STRATA_FAULT_EINTR) | BIT(STRATA_FAULT_EMFILE) | BIT(STRATA_FAULT_ABORTED);
+  unsigned legal = BIT(STRATA_FAULT_EINTR) | BIT(STRATA_FAULT_EMFILE) | BIT(STRATA_FAULT_ENOBUFS) |
+                   BIT(STRATA_FAULT_ABORTED);
   if (strata_watched_has(fd)) legal |= BIT(STRATA_FAULT_EAGAIN);
   return strata_fault_draw(STRATA_CALL_ACCEPT, legal);
 }
@@ -193,6 +194,7 @@ static enum strata_fault draw_accept(int fd) {
 static int fail_accept(int fd, enum strata_fault fault) {
   if (fault == STRATA_FAULT_EINTR) return fail(EINTR);
   if (fault == STRATA_FAULT_EMFILE) return fail(EMFILE);
+  if (fault == STRATA_FAULT_ENOBUFS) return fail(ENOBUFS);
   if (fault == STRATA_FAULT_EAGAIN) {
     strata_watched_rearm(fd);
     return fail(EAGAIN);
