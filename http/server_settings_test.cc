@@ -70,6 +70,23 @@ TEST_F(LimitsTest, MethodsMayBeAdded) {
   EXPECT_EQ(AskOnce("PUT / HTTP/1.1\r\nHost: a\r\n\r\n").Value("Allow"), "GET, BREW");
 }
 
+// Without EVHTTP_METHOD_HAS_BODY: the framing says whether there is one.
+TEST_F(LimitsTest, AddedMethodsMayHaveBodies) {
+  evhttp_set_ext_method_cmp(server_.http(), [](evhttp_ext_method *method) {
+    if (!method->method || strcmp(method->method, "BREW") != 0) return -1;
+    method->type = 1 << 20;
+    return 0;
+  });
+  evhttp_set_allowed_methods(server_.http(), 1 << 20);
+  Client client(&loop_, server_.port());
+  const std::string head = "BREW / HTTP/1.1\r\nHost: a\r\n";
+  EXPECT_EQ(client.Get(head + "Content-Length: 6\r\n\r\ncoffee").body, "coffee");
+  EXPECT_EQ(client.Get(head + "Transfer-Encoding: chunked\r\n\r\n3\r\ntea\r\n0\r\n\r\n").body,
+            "tea");
+  EXPECT_EQ(client.Get(head + "\r\n").body, "");
+  EXPECT_EQ(called_, 3);
+}
+
 TEST_F(LimitsTest, BufferEventsOfOneSocket) {
   static int made_here;
   made_here = 0;

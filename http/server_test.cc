@@ -378,6 +378,21 @@ TEST_F(ServerTest, SocketsAreBoundInEveryWay) {
   ASSERT_NE(evhttp_bind_listener(http, listener), nullptr);
   Client to_fourth(&loop_, Server::PortOf(evconnlistener_get_fd(listener)));
   EXPECT_EQ(to_fourth.Get(GetRequest("/")).body, "x");
+
+  int fifth_fd = socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_EQ(bind(fifth_fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+  ASSERT_EQ(listen(fifth_fd, 5), 0);
+  evutil_make_socket_nonblocking(fifth_fd);
+  evhttp_bound_socket *fifth = evhttp_accept_socket_with_handle(http, fifth_fd);
+  ASSERT_NE(fifth, nullptr);
+  EXPECT_EQ(evhttp_bound_socket_get_fd(fifth), fifth_fd);
+  Client to_fifth(&loop_, Server::PortOf(fifth_fd));
+  EXPECT_EQ(to_fifth.Get(GetRequest("/")).body, "x");
+  evhttp_del_accept_socket(http, fifth);
+  count = 0;
+  evhttp_foreach_bound_socket(
+      http, [](evhttp_bound_socket *, void *arg) { ++*static_cast<int *>(arg); }, &count);
+  EXPECT_EQ(count, 3);
 }
 
 TEST_F(ServerTest, StartedOnTheCurrentBase) {

@@ -84,7 +84,8 @@ struct evhttp_ext_method {
   ev_uint32_t type;   /**< Its bit: one above EVHTTP_REQ_MAX. */
   ev_uint16_t flags;  /**< EVHTTP_METHOD_HAS_BODY or 0. */
 };
-/** Requests of the method may have a body. */
+/** Requests of the method may have a body. For libevent's sake only, and without effect: whether
+ * there is one, the framing says, for any method (RFC 9112 6.3). */
 #define EVHTTP_METHOD_HAS_BODY 0x0001
 
 /** Whether a request object stands for a request or for a reply. */
