@@ -18,8 +18,7 @@
  * With workers (iocp_workers.c) a receive may repeat: whoever takes a result of it from the port
  * calls again at once. It pauses when the loop is behind, and goes on when a result was taken. */
 
-/* Of one call. */
-#define MAX_LEN INT32_MAX
+#define MAX_LEN INT32_MAX /* of one call */
 
 /* So many results of one operation wait for the loop. */
 #define MAX_UNTAKEN 4
@@ -331,8 +330,7 @@ static bool is_closed(struct event_operation *operation) {
   return state_of(operation)->num_closed != strata_iocp_num_closed(operation->fd);
 }
 
-/* As begin_call(). No launch can be refused any more: what it tells of a want of memory is what
- * the system would. */
+/* As begin_call(), but for a want of memory, which is told as the system would. */
 static bool call_again(struct iocp_state *state, struct event_operation *operation,
                        int *out_error) {
   struct operation_state *own = state_of(operation);
@@ -441,9 +439,9 @@ static int port_launch(void *opaque, struct event_operation *operation) {
   return 0;
 }
 
-/* What is not found has ended, and its packet is on its way; so has what a socket left behind that
- * was closed. Under Wine it may also be with the thread that launched it, which still has to read
- * or write, by the number of a socket that the caller may be about to close. */
+/* What is not found has ended, and its packet is on its way; so has what a closed socket left.
+ * Under Wine the thread that launched it may also still have to read or write, by the number of a
+ * socket that the caller may be about to close. */
 static void cancel_call(struct event_operation *operation) {
   OVERLAPPED *overlapped = &state_of(operation)->overlapped;
   while (!CancelIoEx((HANDLE)operation->fd, overlapped) && GetLastError() == ERROR_NOT_FOUND &&
