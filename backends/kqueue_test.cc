@@ -1,16 +1,11 @@
 // What only the kqueue backend has: changes that go with the wait, filters that the kernel refuses,
 // an end of data that is waited for alone, signals, and queues that a child does not inherit.
-#include <fcntl.h>
 #include <signal.h>
-#ifdef __linux__
-#include <sys/event.h>  // How the emulation behaves.
-#undef close
-#endif
 #include <sys/wait.h>
 
-#include <string>
+#include <vector>
 
-#include "backends/testing/readiness_driver.h"
+#include "backends/testing/kqueue_broken_pipe.h"
 
 extern "C" {
 #include "backends/kqueue.h"
@@ -26,20 +21,6 @@ using readiness_testing::Pair;
 using readiness_testing::Sink;
 
 int num_warnings;
-
-// A pipe to write to, whose reader is gone.
-class BrokenPipe : public Fd {
- public:
-  BrokenPipe() : Fd(Make()) {}
-
- private:
-  static int Make() {
-    int fds[2] = {-1, -1};
-    EXPECT_EQ(0, pipe(fds));
-    close(fds[0]);
-    return fds[1];
-  }
-};
 
 // The batching backend, told to put changes off as event_fd_map_flush() does.
 class LateChanges : public testing::Test {
@@ -131,6 +112,17 @@ TEST_F(LateChanges, ErrorIsLogged) {
   EXPECT_EQ(EV_WRITE, sink.WhatOf(other.a));
 }
 
+// Each error has its place, and what is ready is reported as well.
+TEST_F(LateChanges, ManyErrorsOfOneWait) {
+  std::vector<Pair> pairs(100);
+  Pair last;
+  for (Pair &pair : pairs) ASSERT_EQ(0, Change(pair.a, 0, EV_WRITE));
+  ASSERT_EQ(0, Change(last.a, 0, EV_WRITE));
+  for (Pair &pair : pairs) pair.a.Close();
+  EXPECT_EQ(EV_WRITE, PollOf(last.a));
+  EXPECT_EQ(static_cast<int>(pairs.size()), num_warnings);
+}
+
 // The kernel reports either errors or what is ready.
 TEST_F(LateChanges, ErrorHidesNothingThatIsReady) {
   Pair pair, other;
@@ -183,14 +175,8 @@ TEST_F(LateChanges, PipeWithoutAReaderEndsTheWait) {
 }
 
 #ifdef __linux__
-class AsOnNetBsd {
- public:
-  AsOnNetBsd() { strata_emulated_broken_pipe_error = EBADF; }
-  ~AsOnNetBsd() { strata_emulated_broken_pipe_error = EPIPE; }
-};
-
 TEST_F(LateChanges, PipeWithoutAReaderIsWritableOnNetBsd) {
-  AsOnNetBsd system;
+  const BrokenPipeError as_on_netbsd(EBADF);
   BrokenPipe pipe;
   ASSERT_EQ(0, Change(pipe, 0, EV_WRITE));
   EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, PollOf(pipe));
@@ -198,7 +184,7 @@ TEST_F(LateChanges, PipeWithoutAReaderIsWritableOnNetBsd) {
 }
 
 TEST(Kqueue, PipeWithoutAReaderIsWritableOnNetBsd) {
-  AsOnNetBsd system;
+  const BrokenPipeError as_on_netbsd(EBADF);
   Backend backend(&event_kqueue_ops);
   BrokenPipe pipe;
   ASSERT_EQ(0, backend.Change(pipe, EV_WRITE));
@@ -250,6 +236,20 @@ TEST(Kqueue, PipeWithoutAReaderIsAnEdgeOnce) {
   EXPECT_EQ(0, backend.PollOf(write_end));
   ASSERT_EQ(0, backend.Change(write_end, EV_WRITE));
   EXPECT_EQ(EV_WRITE | STRATA_EV_HANGUP, backend.PollOf(write_end));
+}
+
+// What a wait can report grows with what there is.
+TEST(Kqueue, ReportsHaveNoLimit) {
+  std::vector<Pair> pairs(200);
+  Backend backend(&event_kqueue_ops);
+  for (Pair &pair : pairs) ASSERT_EQ(0, backend.Change(pair.a, EV_WRITE));
+  for (int i = 0; i < 3; i++) {
+    Sink sink;
+    ASSERT_EQ(0, backend.WaitUntil(&sink, 0));
+  }
+  Sink sink;
+  ASSERT_EQ(0, backend.WaitUntil(&sink, 0));
+  EXPECT_EQ(pairs.size(), sink.reports.size());
 }
 
 // Unread data wakes nobody twice who waits for the end alone; the end is reported each time.
