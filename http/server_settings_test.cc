@@ -51,20 +51,25 @@ TEST_F(LimitsTest, EveryMethodHasItsBit) {
   }
 }
 
-TEST_F(LimitsTest, MethodsMayBeAdded) {
-  evhttp_set_ext_method_cmp(server_.http(), [](evhttp_ext_method *method) {
-    if (!method->method) {
-      if (method->type != 1 << 20) return -1;
-      method->method = "BREW";
-      return 0;
-    }
-    if (strcmp(method->method, "BREW") != 0) return -1;
-    method->type = 1 << 20;
+const evhttp_cmd_type kBrew = static_cast<evhttp_cmd_type>(1 << 20);
+
+// Adds a method: its number by its name, and its name by its number.
+int KnowBrew(evhttp_ext_method *method) {
+  if (!method->method) {
+    if (method->type != kBrew) return -1;
+    method->method = "BREW";
     return 0;
-  });
+  }
+  if (strcmp(method->method, "BREW") != 0) return -1;
+  method->type = kBrew;
+  return 0;
+}
+
+TEST_F(LimitsTest, MethodsMayBeAdded) {
+  evhttp_set_ext_method_cmp(server_.http(), KnowBrew);
   EXPECT_EQ(AskOnce("BREW / HTTP/1.1\r\nHost: a\r\n\r\n").Value("Allow"),
             "GET, POST, HEAD, PUT, DELETE");
-  evhttp_set_allowed_methods(server_.http(), EVHTTP_REQ_GET | 1 << 20);
+  evhttp_set_allowed_methods(server_.http(), EVHTTP_REQ_GET | kBrew);
   Client client(&loop_, server_.port());
   EXPECT_EQ(client.Get("BREW / HTTP/1.1\r\nHost: a\r\n\r\n").status, 200);
   EXPECT_EQ(AskOnce("PUT / HTTP/1.1\r\nHost: a\r\n\r\n").Value("Allow"), "GET, BREW");
@@ -72,12 +77,8 @@ TEST_F(LimitsTest, MethodsMayBeAdded) {
 
 // Without EVHTTP_METHOD_HAS_BODY: the framing says whether there is one.
 TEST_F(LimitsTest, AddedMethodsMayHaveBodies) {
-  evhttp_set_ext_method_cmp(server_.http(), [](evhttp_ext_method *method) {
-    if (!method->method || strcmp(method->method, "BREW") != 0) return -1;
-    method->type = 1 << 20;
-    return 0;
-  });
-  evhttp_set_allowed_methods(server_.http(), 1 << 20);
+  evhttp_set_ext_method_cmp(server_.http(), KnowBrew);
+  evhttp_set_allowed_methods(server_.http(), kBrew);
   Client client(&loop_, server_.port());
   const std::string head = "BREW / HTTP/1.1\r\nHost: a\r\n";
   EXPECT_EQ(client.Get(head + "Content-Length: 6\r\n\r\ncoffee").body, "coffee");

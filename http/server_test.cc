@@ -342,6 +342,24 @@ TEST_F(ServerTest, AsteriskTarget) {
   EXPECT_EQ(client.Get("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").body, "*");
 }
 
+int ListeningSocket() {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+  EXPECT_EQ(listen(fd, 5), 0);
+  evutil_make_socket_nonblocking(fd);
+  return fd;
+}
+
+int NumBound(evhttp *http) {
+  int count = 0;
+  evhttp_foreach_bound_socket(
+      http, [](evhttp_bound_socket *, void *arg) { ++*static_cast<int *>(arg); }, &count);
+  return count;
+}
+
 TEST_F(ServerTest, SocketsAreBoundInEveryWay) {
   server_.OnAny([](evhttp_request *req) { Reply(req, "x"); });
   evhttp *http = server_.http();
@@ -352,47 +370,31 @@ TEST_F(ServerTest, SocketsAreBoundInEveryWay) {
             evhttp_bound_socket_get_fd(second));
   Client to_second(&loop_, port);
   EXPECT_EQ(to_second.Get(GetRequest("/")).body, "x");
-  int count = 0;
-  evhttp_foreach_bound_socket(
-      http, [](evhttp_bound_socket *, void *arg) { ++*static_cast<int *>(arg); }, &count);
-  EXPECT_EQ(count, 2);
+  EXPECT_EQ(NumBound(http), 2);
   evhttp_del_accept_socket(http, second);
   // What it had accepted lives on.
   EXPECT_EQ(to_second.Get(GetRequest("/")).body, "x");
 
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(fd, 5), 0);
-  evutil_make_socket_nonblocking(fd);
+  const int fd = ListeningSocket();
   ASSERT_EQ(evhttp_accept_socket(http, fd), 0);
   Client to_third(&loop_, Server::PortOf(fd));
   EXPECT_EQ(to_third.Get(GetRequest("/")).body, "x");
 
-  evconnlistener *listener =
-      evconnlistener_new_bind(loop_.base(), nullptr, nullptr, LEV_OPT_CLOSE_ON_FREE, 5,
-                              reinterpret_cast<sockaddr *>(&address), sizeof(address));
+  evconnlistener *listener = evconnlistener_new(loop_.base(), nullptr, nullptr,
+                                                LEV_OPT_CLOSE_ON_FREE, 0, ListeningSocket());
   ASSERT_NE(listener, nullptr);
   ASSERT_NE(evhttp_bind_listener(http, listener), nullptr);
   Client to_fourth(&loop_, Server::PortOf(evconnlistener_get_fd(listener)));
   EXPECT_EQ(to_fourth.Get(GetRequest("/")).body, "x");
 
-  int fifth_fd = socket(AF_INET, SOCK_STREAM, 0);
-  ASSERT_EQ(bind(fifth_fd, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(fifth_fd, 5), 0);
-  evutil_make_socket_nonblocking(fifth_fd);
+  const int fifth_fd = ListeningSocket();
   evhttp_bound_socket *fifth = evhttp_accept_socket_with_handle(http, fifth_fd);
   ASSERT_NE(fifth, nullptr);
   EXPECT_EQ(evhttp_bound_socket_get_fd(fifth), fifth_fd);
   Client to_fifth(&loop_, Server::PortOf(fifth_fd));
   EXPECT_EQ(to_fifth.Get(GetRequest("/")).body, "x");
   evhttp_del_accept_socket(http, fifth);
-  count = 0;
-  evhttp_foreach_bound_socket(
-      http, [](evhttp_bound_socket *, void *arg) { ++*static_cast<int *>(arg); }, &count);
-  EXPECT_EQ(count, 3);
+  EXPECT_EQ(NumBound(http), 3);
 }
 
 TEST_F(ServerTest, StartedOnTheCurrentBase) {
