@@ -12,29 +12,6 @@ void GiveUpEarly(evutil_socket_t fd) {
   EXPECT_EQ(0, setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms)));
 }
 
-// Listens with a full queue: whoever connects gets no answer.
-class SilentListener {
- public:
-  SilentListener() {
-    struct sockaddr_in sin = Loopback();
-    EXPECT_EQ(0, bind(fd_, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
-    EXPECT_EQ(0, listen(fd_, 0));
-    queued_ = ConnectTo(address());
-    EXPECT_TRUE(WaitFor(fd_, POLLIN));
-  }
-  ~SilentListener() {
-    evutil_closesocket(queued_);
-    evutil_closesocket(fd_);
-  }
-  struct sockaddr_in address() const {
-    return AddressOf(fd_);
-  }
-
- private:
-  const evutil_socket_t fd_ = socket(AF_INET, SOCK_STREAM, 0);
-  evutil_socket_t queued_;
-};
-
 class TimedOutConnection : public ::testing::TestWithParam<int> {
  protected:
   // Runs the loop until something is told, and what follows from it.

@@ -116,6 +116,33 @@ inline evutil_socket_t ConnectTo(const struct sockaddr_in &sin) {
   return fd;
 }
 
+// Listens with a full queue: Linux drops the SYN of whoever connects.
+class SilentListener {
+ public:
+  SilentListener() {
+    struct sockaddr_in sin = Loopback();
+    EXPECT_EQ(0, bind(fd_, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin)));
+    EXPECT_EQ(0, listen(fd_, 0));
+    sin = address();
+    for (evutil_socket_t &filler : fillers_) {
+      filler = socket(AF_INET, SOCK_STREAM, 0);
+      evutil_make_socket_nonblocking(filler);
+      connect(filler, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin));
+    }
+  }
+  ~SilentListener() {
+    for (const evutil_socket_t filler : fillers_) evutil_closesocket(filler);
+    evutil_closesocket(fd_);
+  }
+  struct sockaddr_in address() const {
+    return AddressOf(fd_);
+  }
+
+ private:
+  const evutil_socket_t fd_ = socket(AF_INET, SOCK_STREAM, 0);
+  evutil_socket_t fillers_[4];
+};
+
 inline SocketPair::Descriptors OpenTcp() {
   const evutil_socket_t listener = Listen();
   const evutil_socket_t client = ConnectTo(AddressOf(listener));
