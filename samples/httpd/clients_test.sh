@@ -1,14 +1,17 @@
 #!/bin/bash
 # Other people's clients against httpd: curl, wrk, h2load, and nginx as a reverse proxy in front. None
-# may have anything to complain about. What is not installed is skipped, and that is said; tools/setup
-# --all installs it.
+# may have anything to complain about. Bodies that httpd has no use for pass nginx as well, between a
+# client and a server on strata. What is not installed is skipped, and that is said; tools/setup --all
+# installs it.
 #
-# usage: clients_test.sh HTTPD
+# usage: clients_test.sh HTTPD BODY_SERVER BODY_CLIENT    the latter are bench/http_soak_*
 
 set -euo pipefail
 
 # Another CPU's program is run by what STRATA_RUNNER names (tools/qemu/run.sh).
 httpd=(${STRATA_RUNNER:-} "$1")
+body_server=(${STRATA_RUNNER:-} "$2")
+body_client=(${STRATA_RUNNER:-} "$3")
 work=$(mktemp -d "${TEST_TMPDIR:-/tmp}/clients_test.XXXXXX")
 servers=()
 
@@ -105,12 +108,34 @@ try_wrk() {
   ! grep -E 'Socket errors|Non-2xx' <<<"$report" || fail "wrk: $report"
 }
 
-# Keep-alive to the server below /, HTTP/1.0 below /old/.
+start_body_server() {
+  "${body_server[@]}" >"$work/body_server.out" &
+  servers+=("$!")
+  for _ in $(seq 500); do
+    [[ -s $work/body_server.out ]] && break
+    sleep 0.02
+  done
+  body_port=$(<"$work/body_server.out")
+}
+
+# Large bodies through the proxy: each byte is checked where it arrives.
+try_bodies() {
+  local what how report length=33554432
+  for what in upload download; do
+    for how in counted chunked; do
+      report=$("${body_client[@]}" "$1" "$what" "$how" $length </dev/null) || fail "$what, $how"
+      [[ $(tail -n 1 <<<"$report") == "right $length" ]] || fail "$what, $how: $report"
+    done
+  done
+}
+
+# Keep-alive to the server below /, HTTP/1.0 below /old/; on the second port the server of bodies, which
+# gets them as they come.
 start_nginx() {
-  proxy_port=$(python3 -c 'import socket
-probe = socket.socket()
-probe.bind(("127.0.0.1", 0))
-print(probe.getsockname()[1])')
+  read -r proxy_port body_proxy_port < <(python3 -c 'import socket
+probes = [socket.socket(), socket.socket()]
+for probe in probes: probe.bind(("127.0.0.1", 0))
+print(*(probe.getsockname()[1] for probe in probes))')
   mkdir "$work/nginx"
   # Started by root, it gives its directories to this user: one that a sandbox may not know.
   local user=
@@ -144,6 +169,16 @@ http {
     }
     location /old/ { proxy_pass http://httpd/; }
   }
+  server {
+    listen 127.0.0.1:$body_proxy_port;
+    client_max_body_size 0;
+    location / {
+      proxy_pass http://127.0.0.1:$body_port;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_request_buffering off;
+    }
+  }
 }
 CONFIGURATION
   "$nginx" -p "$work/nginx" -e "$work/nginx/errors" -c "$work/nginx/nginx.conf" &
@@ -169,7 +204,9 @@ fi
 
 nginx=$(PATH=$PATH:/usr/sbin command -v nginx || echo nginx)
 if has "$nginx" && has curl; then
+  start_body_server
   start_nginx
+  try_bodies "$body_proxy_port"
   try_curl "http://127.0.0.1:$proxy_port"
   for name in small.txt numbers.txt big.bin; do
     expect_file "$name" "http://127.0.0.1:$proxy_port/old/$name"

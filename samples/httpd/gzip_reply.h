@@ -1,6 +1,7 @@
 #ifndef SAMPLES_HTTPD_GZIP_REPLY_H_
 #define SAMPLES_HTTPD_GZIP_REPLY_H_
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct evbuffer;
@@ -10,6 +11,9 @@ struct transfer;
 /* A body compressed as it leaves: the next piece when the last one has been written, so that a
  * large file takes as much memory as a small one, and holds up the others as little. */
 struct gzip_reply;
+
+/* False in a server that was built without zlib: then nothing below is called. */
+bool gzip_is_available(void);
 
 /* Files up to this size are compressed at once, and sent with their length. */
 enum { kGzipAtOnce = 64 * 1024 };

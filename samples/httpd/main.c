@@ -13,7 +13,7 @@
  *     range         the Range header
  *     content_type  the media type of a name
  *     coding        whether the client wants gzip
- *     gzip_reply    a body compressed as it leaves
+ *     gzip_reply    a body compressed as it leaves (gzip_reply_none where there is no zlib)
  *     status_page   what the server has done so far
  *     listing       the page for a directory, from
  *       directory     what is in it

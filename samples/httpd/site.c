@@ -204,7 +204,8 @@ static int send_file(struct site *site, struct evhttp_request *req, struct docum
                      const char *name) {
   struct validators validators;
   const char *type = content_type_of(name);
-  bool compresses = document->size >= kMinGzip && content_type_compresses(type);
+  bool compresses =
+      gzip_is_available() && document->size >= kMinGzip && content_type_compresses(type);
   enum coding coding = compresses ? choose_coding(req) : CODING_IDENTITY;
   validators_init(&validators, document->size, document->modified);
   if (coding == CODING_GZIP) validators_set_coding(&validators, "gz");
