@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <chrono>
+#include <iostream>
 #include <memory>
 
 #include "http/limits_testing.h"
@@ -26,7 +27,10 @@ int NumAttackers() {
   getrlimit(RLIMIT_NOFILE, &limit);
   limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 4096);
   setrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur >= 2100 ? 1000 : static_cast<int>(limit.rlim_cur) / 2 - 50;
+  if (limit.rlim_cur >= 2100) return 1000;
+  const int num = static_cast<int>(limit.rlim_cur) / 2 - 50;
+  std::cout << "descriptors for " << num << " of 1000 attackers only\n";
+  return num;
 }
 
 // A server with replies that stay with it when nobody reads them.

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <iostream>
 #include <vector>
 
 #include "http/http_testing.h"
@@ -47,7 +48,9 @@ int NumConnections() {
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   rlim_t possible = (limit.rlim_cur - 100) / 2;
-  return static_cast<int>(possible < 9000 ? possible : 9000);
+  if (possible >= 9000) return 9000;
+  std::cout << "descriptors for " << possible << " of 9000 connections only\n";
+  return static_cast<int>(possible);
 }
 
 int Connect(int port) {
