@@ -21,6 +21,13 @@ constexpr long kLittleMemory = 64 * 1024;
 constexpr long kLittleMemory = 2 * 1024;
 #endif
 
+// What a byte that a program holds takes of its memory. ThreadSanitizer notes for each who used it.
+#ifdef __SANITIZE_THREAD__
+constexpr long kMemoryOfAByte = 3;
+#else
+constexpr long kMemoryOfAByte = 1;
+#endif
+
 class Stream {
  public:
   Stream() = default;
