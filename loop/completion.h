@@ -127,6 +127,8 @@ void event_operation_cancel(struct event_operation *operation);
 static inline bool event_operation_is_pending(const struct event_operation *operation) {
   return __atomic_load_n(&operation->link, __ATOMIC_RELAXED) != NULL;
 }
+/* Pending, and the kernel still has it. Any thread, but not beside a launch. */
+bool event_operation_is_in_flight(const struct event_operation *operation);
 
 /* Operations alone do not keep a loop going: who waits for one says so. `by` is 1 or -1. */
 void event_base_keep_going(struct event_base *base, int by);

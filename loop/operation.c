@@ -119,6 +119,14 @@ void event_operation_cancel(struct event_operation *operation) {
   event_base_unlock(base);
 }
 
+bool event_operation_is_in_flight(const struct event_operation *operation) {
+  if (!event_operation_is_pending(operation)) return false; /* the base may be gone */
+  event_base_lock(operation->base);
+  bool is_in_flight = operation->is_in_flight;
+  event_base_unlock(operation->base);
+  return is_in_flight;
+}
+
 void event_base_keep_going(struct event_base *base, int by) {
   event_base_lock(base);
   event_base_add_virtual(base, by);

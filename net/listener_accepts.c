@@ -79,10 +79,10 @@ static int add_accept(struct evconnlistener *listener) {
   return 0;
 }
 
-/* They have completed, though the functions of some are still to run. In the loop's thread. */
+/* They have completed, though the functions of some are still to run. */
 static bool are_all_used_up(const struct evconnlistener *listener) {
   const struct listener_accept *accept = listener->accepts;
-  while (accept && !accept->operation.is_in_flight) accept = accept->next;
+  while (accept && !event_operation_is_in_flight(&accept->operation)) accept = accept->next;
   return !accept;
 }
 
