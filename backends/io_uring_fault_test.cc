@@ -185,6 +185,24 @@ TEST_F(IoUringFault, EnterIsOutOfMemory) {
   EXPECT_GT(num_failed_, 0);
 }
 
+// Whatever the kernel has is waited for, and each function runs once.
+TEST_F(IoUringFault, EnterIsOutOfMemoryWhenTheBaseIsFreed) {
+  if (!HasPort()) GTEST_SKIP();
+  Pair pair, later_pair;
+  Op recv, later;
+  ASSERT_EQ(0, recv.Recv(pair[0]).Launch(base_));
+  event_base_loop(base_, kLook);
+  ASSERT_EQ(0, later.Recv(later_pair[0]).Launch(base_));
+  const Plan plan("enomem:on=wait:rate=100:count=3");
+  FreeBase();
+  EXPECT_EQ(3u, strata_faults_total());
+  for (Op *op : {&recv, &later}) {
+    EXPECT_EQ(1, op->num_done);
+    EXPECT_TRUE(op->IsCancelled());
+    EXPECT_FALSE(op->IsPending());
+  }
+}
+
 // As on a kernel before Linux 5.19.
 TEST_F(IoUringFault, NoRingOfBuffers) {
   if (!HasPort()) GTEST_SKIP();

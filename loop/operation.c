@@ -148,22 +148,33 @@ void event_operation_add_result(struct event_base *base, struct event_operation 
   event_active_queue_push(base, &operation->task);
 }
 
-static int wait_for_kernel(struct event_base *base) {
+static void end_as_cancelled(struct event_base *base, struct event_operation *operation) {
+  memset(operation->port_words, 0, sizeof(operation->port_words));
+  operation->received = NULL;
+  event_operation_set_end(operation, -1, STRATA_OPERATION_CANCELLED);
+  event_operation_complete(base, operation);
+}
+
+/* Memory may be short for a moment. Whatever else it is, the port cannot be waited for: it is that
+ * of a parent process, or somebody closed its descriptor. */
+static void wait_for_kernel(struct event_base *base) {
   struct event_operation *operation = base->operations;
+  bool is_lost = false;
   while (operation) {
     if (!operation->is_in_flight)
       operation = operation->next;
+    else if (is_lost)
+      end_as_cancelled(base, operation);
     else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0)
-      return -1;
+      is_lost = errno != ENOMEM;
   }
-  return 0;
 }
 
 void event_operations_end_all(struct event_base *base) {
   base->is_closing = true;
   for (struct event_operation *operation = base->operations; operation; operation = operation->next)
     if (operation->is_in_flight) base->port->cancel(base->backend_state, operation);
-  if (wait_for_kernel(base) < 0) return;
+  wait_for_kernel(base);
   /* Those that were complete already as well. Nothing new can be launched. */
   while (base->operations) {
     struct event_operation *operation = base->operations;
@@ -184,9 +195,6 @@ void event_operations_begin_again(struct event_base *base) {
   for (; operation; operation = operation->next) {
     if (!operation->is_in_flight) continue;
     if (only_takes(operation) && base->port->launch(base->backend_state, operation) == 0) continue;
-    memset(operation->port_words, 0, sizeof(operation->port_words));
-    operation->received = NULL;
-    event_operation_set_end(operation, -1, STRATA_OPERATION_CANCELLED);
-    event_operation_complete(base, operation);
+    end_as_cancelled(base, operation);
   }
 }
