@@ -148,12 +148,15 @@ static int check_pollable(evutil_socket_t fd) {
 static int io_uring_change(void *opaque, const struct event_readiness_change *change) {
   struct io_uring_state *state = opaque;
   evutil_socket_t fd = change->fd;
+  bool is_inherited = strata_uring_is_inherited(&state->ring);
   if (!change->new_mask) {
     if (fd >= state->num_slots) return 0;
     state->slots[fd].mask = 0;
+    if (is_inherited) return 0;
     if (disarm(state, fd) < 0) arm_later(state, fd); /* the next wait does it */
     return 0;
   }
+  if (is_inherited) return errno = EBADF, -1;
   if (!change->old_mask && check_pollable(fd) < 0) return -1;
   if (fd >= state->num_slots && grow(state, fd) < 0) return -1;
   if (disarm(state, fd) < 0) return -1;
@@ -203,6 +206,7 @@ static void report_all(struct io_uring_state *state, struct event_readiness_sink
 static int io_uring_wait_for(void *opaque, int64_t now_ns, int64_t deadline_ns,
                              struct event_readiness_sink *sink) {
   struct io_uring_state *state = opaque;
+  if (strata_uring_is_inherited(&state->ring)) return errno = EBADF, -1;
   int64_t timeout_ns = event_readiness_timeout_ns(now_ns, deadline_ns);
   /* Where the ring is full, completions are to be fetched before it takes more. */
   if (arm_all(state) < 0 || !strata_io_uring_port_prepare(state, sink)) timeout_ns = 0;

@@ -61,17 +61,21 @@ static void take_out(struct io_uring_state *state, struct event_operation *opera
 
 /* Also of one that the parent's port has: what it knows of it stays. */
 static int port_launch(void *opaque, struct event_operation *operation) {
+  struct io_uring_state *state = opaque;
+  if (strata_uring_is_inherited(&state->ring)) return errno = EBADF, -1;
   state_of(operation)->is_submitted = false;
-  collect(opaque, operation);
+  collect(state, operation);
   return 0;
 }
 
 static void port_cancel(void *opaque, struct event_operation *operation) {
+  struct io_uring_state *state = opaque;
   struct operation_state *own = state_of(operation);
   if (own->is_cancelled) return;
   own->is_cancelled = true;
-  if (own->is_collected) return; /* the next wait ends it */
-  if (strata_io_uring_cancel(opaque, user_data_of(operation)) < 0) collect(opaque, operation);
+  if (own->is_collected) return;                       /* the next wait ends it */
+  if (strata_uring_is_inherited(&state->ring)) return; /* event_reinit() or the base's end does */
+  if (strata_io_uring_cancel(state, user_data_of(operation)) < 0) collect(state, operation);
 }
 
 static void finish(struct event_operation *operation, ev_ssize_t result, int error,

@@ -11,8 +11,13 @@
 /* Where completions find no room, the kernel allocates for them, and ends what was to go on. */
 #define COMPLETIONS_PER_SUBMISSION 8
 
-/* Without these completions can be lost, or a wait can't end in time. */
-#define NEEDED_FEATURES (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG)
+/* Without these completions can be lost, or a wait can't end in time. Buffers with tags are not
+ * used: they came with Linux 5.13, as polls that stay did. */
+#define NEEDED_FEATURES \
+  (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS)
+
+/* One for each ring, with the system's smallest granularity. */
+#define MARK_LEN 1
 
 /* The kernel is on the other side of these words. */
 static unsigned load_acquire(const unsigned *word) {
@@ -51,6 +56,19 @@ static int map(struct uring *ring, const struct io_uring_params *params) {
   return 0;
 }
 
+/* A getpid(2) for each use would tell the same, by a system call each time. */
+static int map_owner_mark(struct uring *ring) {
+  char *mark = mmap(NULL, MARK_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mark == MAP_FAILED) return -1;
+  *mark = 1;
+  ring->owner_mark = mark;
+  return madvise(mark, MARK_LEN, MADV_WIPEONFORK);
+}
+
+bool strata_uring_is_inherited(const struct uring *ring) {
+  return !*ring->owner_mark;
+}
+
 static void find_words(struct uring *ring, const struct io_uring_params *params) {
   char *rings = ring->rings;
   ring->sq_head = (unsigned *)(void *)(rings + params->sq_off.head);
@@ -76,7 +94,7 @@ int strata_uring_open(struct uring *ring, unsigned num_sqes) {
   if (ring->fd < 0) return -1;
   int error = ENOSYS;
   if ((params.features & NEEDED_FEATURES) == NEEDED_FEATURES) {
-    if (map(ring, &params) == 0) {
+    if (map(ring, &params) == 0 && map_owner_mark(ring) == 0) {
       find_words(ring, &params);
       return 0;
     }
@@ -90,6 +108,7 @@ int strata_uring_open(struct uring *ring, unsigned num_sqes) {
 void strata_uring_close(struct uring *ring) {
   if (ring->sqes) munmap(ring->sqes, ring->sqes_len);
   if (ring->rings) munmap(ring->rings, ring->rings_len);
+  if (ring->owner_mark) munmap((void *)(uintptr_t)ring->owner_mark, MARK_LEN);
   if (ring->fd >= 0) close(ring->fd);
   memset(ring, 0, sizeof(*ring));
   ring->fd = -1;

@@ -25,6 +25,8 @@ struct uring {
 
   void *rings;
   size_t rings_len, sqes_len;
+
+  const char *owner_mark; /* a page that is empty in a child of fork(2) */
 };
 
 /* Opens a ring for `num_sqes` submissions at a time and several times as many completions. 0, or -1
@@ -32,6 +34,10 @@ struct uring {
 int strata_uring_open(struct uring *ring, unsigned num_sqes);
 /* Everything in flight is cancelled. In a child of fork(2) only the child's copy goes. */
 void strata_uring_close(struct uring *ring);
+
+/* In a child of fork(2) the mappings are still the parent's: but for strata_uring_close() nothing
+ * may be called there. No system call. */
+bool strata_uring_is_inherited(const struct uring *ring);
 
 /* A zeroed submission to fill in; NULL while the ring is full and the kernel takes nothing (errno).
  * The caller publishes it before it gives up the lock of the submission side. */

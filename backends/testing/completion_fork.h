@@ -159,6 +159,51 @@ TEST_P(CompletionConformance, ChildFreesTheBase) {
   EXPECT_EQ("parent's", recv.bytes);
 }
 
+// Until event_reinit() the child's calls reach nothing of the parent's.
+TEST_P(CompletionConformance, ChildThatOnlyFreesLeavesTheParentAlone) {
+  for (const bool reinits_late : {false, true}) {
+    WaitingOps ops;
+    Pair received, watched, other;
+    Op recv;
+    Ev event(base_, watched[0], EV_READ | EV_PERSIST,
+             [&](evutil_socket_t, short) { watched.Recv(0); });
+    event.Add();
+    ASSERT_EQ(0, recv.Recv(received[0]).Launch(base_));
+    ops.LaunchAll(base_);
+    Turn();
+    const pid_t child = fork();
+    ASSERT_NE(-1, child);
+    if (child == 0) {
+      Op late;
+      CHECK_IN_CHILD(1, late.Recv(other[0]).Launch(base_) == -1 && errno == EBADF);
+      Ev late_event(base_, other[0], EV_READ);
+      CHECK_IN_CHILD(2, late_event.Add() == -1);
+      CHECK_IN_CHILD(3, event_base_loop(base_, EVLOOP_NONBLOCK) == -1);
+      CHECK_IN_CHILD(4, event.Del() == 0);
+      ops.CancelAll();
+      if (reinits_late) {
+        CHECK_IN_CHILD(5, event_reinit(base_) == 0);
+        CHECK_IN_CHILD(6, Finish(ops.All()));
+      }
+      event.Free();
+      late_event.Free();
+      FreeBase();
+      for (Op *op : ops.All()) CHECK_IN_CHILD(7, op->IsCancelled() && op->num_done == 1);
+      _exit(0);
+    }
+    EXPECT_EQ(0, ExitCodeOf(child));
+    for (int i = 1; i <= 3; i++) {
+      watched.Send(1, "w");
+      ASSERT_TRUE(RunUntil([&] { return event.calls == i; })) << i;
+    }
+    received.Send(1, "parent's");
+    ASSERT_TRUE(Finish(&recv));
+    EXPECT_EQ("parent's", recv.bytes);
+    ops.CancelAll();
+    ASSERT_TRUE(Finish(ops.All()));
+  }
+}
+
 }  // namespace completion_testing
 
 #endif  // _WIN32

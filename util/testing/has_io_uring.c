@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 int main(void) {
-  const unsigned needed =
-      IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG; /* backends/uring.c */
+  const unsigned needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG |
+                          IORING_FEAT_RSRC_TAGS; /* backends/uring.c */
   struct io_uring_params params;
   memset(&params, 0, sizeof(params));
   return syscall(SYS_io_uring_setup, 1, &params) >= 0 && (params.features & needed) == needed ? 0
