@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backends/iocp_accept_room.h"
 #include "backends/iocp_error.h"
 #include "backends/iocp_received.h"
 #include "backends/iocp_state.h"
@@ -23,15 +24,6 @@
 /* So many results of one operation wait for the loop. */
 #define MAX_UNTAKEN 4
 
-/* AcceptEx: each address needs 16 bytes more than the longest of the protocol. */
-#define ADDRESS_LEN (sizeof(struct sockaddr_storage) + 16)
-
-/* What a connection is accepted into. */
-struct accept_room {
-  evutil_socket_t fd;
-  char addresses[2 * ADDRESS_LEN];
-};
-
 /* What the port keeps in an operation. */
 struct operation_state {
   OVERLAPPED overlapped; /* first */
@@ -39,6 +31,7 @@ struct operation_state {
   struct accept_room *accept_room;
   HANDLE event_wait, port;   /* for a socket whose packets go to another port */
   unsigned num_closed;       /* sockets of this number, at its launch */
+  DWORD thread;              /* that made the call */
   int error;                 /* with which the call ended */
   bool is_with_kernel;       /* a packet will come */
   bool is_cancelled;         /* that was asked for */
@@ -105,34 +98,15 @@ static int begin_send(struct event_operation *operation) {
                            &state_of(operation)->overlapped, NULL) == 0);
 }
 
-/* A socket of the listener's kind. */
-static int make_accept_room(evutil_socket_t listener, struct accept_room **out_room) {
-  WSAPROTOCOL_INFOW protocol;
-  int len = sizeof(protocol);
-  if (getsockopt((SOCKET)listener, SOL_SOCKET, SO_PROTOCOL_INFOW, (char *)&protocol, &len) != 0)
-    return WSAGetLastError();
-  struct accept_room *room = strata_malloc(sizeof(*room));
-  if (!room) return WSA_NOT_ENOUGH_MEMORY;
-  room->fd = strata_socket_new(protocol.iAddressFamily, protocol.iSocketType, protocol.iProtocol,
-                               STRATA_SOCK_DEFAULT);
-  if (room->fd < 0) {
-    int error = WSAGetLastError();
-    strata_free(room);
-    return error;
-  }
-  *out_room = room;
-  return 0;
-}
-
 static int begin_accept(struct iocp_state *state, struct event_operation *operation) {
   struct operation_state *own = state_of(operation);
   int error = strata_iocp_load_functions(state, operation->fd);
-  if (!error) error = make_accept_room(operation->fd, &own->accept_room);
+  if (!error) error = strata_iocp_accept_room_new(operation->fd, &own->accept_room);
   if (error) return error;
   DWORD len;
   return result_of(state->accept_ex((SOCKET)operation->fd, (SOCKET)own->accept_room->fd,
-                                    own->accept_room->addresses, 0, ADDRESS_LEN, ADDRESS_LEN, &len,
-                                    &own->overlapped));
+                                    own->accept_room->addresses, 0, STRATA_IOCP_ADDRESS_LEN,
+                                    STRATA_IOCP_ADDRESS_LEN, &len, &own->overlapped));
 }
 
 /* ConnectEx asks for a socket that is bound. */
@@ -231,6 +205,7 @@ static int begin_foreign(struct iocp_state *state, struct event_operation *opera
 /* Returns whether a packet will come; if not, how it has ended. */
 static bool begin_call(struct iocp_state *state, struct event_operation *operation,
                        int *out_error) {
+  state_of(operation)->thread = GetCurrentThreadId();
   int error = is_foreign(operation) ? begin_foreign(state, operation) : begin(state, operation);
   bool is_with_kernel =
       error == WSA_IO_PENDING || (!error && !(operation->known_by & STRATA_IOCP_FLAGS));
@@ -247,15 +222,9 @@ static int take_connection(struct iocp_state *state, struct event_operation *ope
   if (setsockopt((SOCKET)room->fd, SOL_SOCKET, SO_UPDATE_ACCEPT_CONTEXT, (char *)&listener,
                  sizeof(listener)) != 0)
     return WSAGetLastError();
-  if (operation->address) {
-    struct sockaddr *local, *peer;
-    int local_len, peer_len;
-    state->get_addresses(room->addresses, 0, ADDRESS_LEN, ADDRESS_LEN, &local, &local_len, &peer,
-                         &peer_len);
-    int len = peer_len < operation->address_len ? peer_len : operation->address_len;
-    memcpy(operation->address, peer, (size_t)len);
-    operation->address_len = peer_len;
-  }
+  if (operation->address)
+    operation->address_len =
+        strata_iocp_accept_room_peer(state, room, operation->address, operation->address_len);
   operation->result = room->fd;
   room->fd = -1;
   return 0;
@@ -287,13 +256,18 @@ static int take_result(struct iocp_state *state, struct event_operation *operati
 static void clear_call(struct operation_state *own) {
   drop_event(own);
   if (own->received) own->received->release(own->received);
-  if (own->accept_room && own->accept_room->fd >= 0) evutil_closesocket(own->accept_room->fd);
-  if (own->accept_room) strata_free(own->accept_room);
+  if (own->accept_room) strata_iocp_accept_room_free(own->accept_room);
 }
 
 static void clear(struct event_operation *operation) {
   clear_call(state_of(operation));
   memset(operation->port_words, 0, sizeof(operation->port_words));
+}
+
+/* The packet is there, but not the status: under Wine a thread ended that had still to read or
+ * write. */
+static bool was_left(const struct operation_state *own) {
+  return own->overlapped.Internal == (ULONG_PTR)STATUS_PENDING;
 }
 
 /* Cancelled, and some of it went. */
@@ -376,8 +350,9 @@ static void end_soon(struct iocp_state *state, struct event_operation *operation
 /* The thread that began it has ended: nobody asked for the cancellation, nor closed the socket. */
 static bool ended_with_thread(struct event_operation *operation, int error) {
   const struct operation_state *own = state_of(operation);
-  return error == STRATA_OPERATION_CANCELLED && is_foreign(operation) && !own->is_cancelled &&
-         !strata_iocp_tells_of_a_close((int32_t)own->overlapped.Internal) && !is_closed(operation);
+  return error == STRATA_OPERATION_CANCELLED && (is_foreign(operation) || was_left(own)) &&
+         !own->is_cancelled && !strata_iocp_tells_of_a_close((int32_t)own->overlapped.Internal) &&
+         !is_closed(operation);
 }
 
 static bool may_begin_again(const struct event_operation *operation) {
@@ -404,7 +379,10 @@ static void report(struct iocp_state *state, struct event_operation *operation,
 }
 
 void strata_iocp_port_take(struct iocp_state *state, OVERLAPPED *overlapped) {
-  take(state, operation_of(overlapped), strata_iocp_error((int32_t)overlapped->Internal));
+  struct event_operation *operation = operation_of(overlapped);
+  take(state, operation,
+       was_left(state_of(operation)) ? STRATA_OPERATION_CANCELLED
+                                     : strata_iocp_error((int32_t)overlapped->Internal));
 }
 
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,
@@ -439,14 +417,22 @@ static int port_launch(void *opaque, struct event_operation *operation) {
   return 0;
 }
 
+static bool has_ended(DWORD thread) {
+  HANDLE handle = OpenThread(SYNCHRONIZE, FALSE, thread);
+  if (!handle) return true;
+  bool result = WaitForSingleObject(handle, 0) == WAIT_OBJECT_0;
+  CloseHandle(handle);
+  return result;
+}
+
 /* What is not found has ended, and its packet is on its way; so has what a closed socket left.
  * Under Wine the thread that launched it may also still have to read or write, by the number of a
- * socket that the caller may be about to close. */
+ * socket that the caller may be about to close; it does not once it has ended. */
 static void cancel_call(struct event_operation *operation) {
   OVERLAPPED *overlapped = &state_of(operation)->overlapped;
   while (!CancelIoEx((HANDLE)operation->fd, overlapped) && GetLastError() == ERROR_NOT_FOUND &&
          __atomic_load_n(&overlapped->Internal, __ATOMIC_ACQUIRE) == (ULONG_PTR)STATUS_PENDING &&
-         !is_closed(operation))
+         !is_closed(operation) && !has_ended(state_of(operation)->thread))
     SwitchToThread();
 }
 

@@ -104,6 +104,31 @@ TEST_P(CompletionConformance, ThreadsReceiveEndsBeforeItsSocketIsClosed) {
   }
 }
 
+// Bytes come in the moment in which the thread ends that asked for them.
+TEST_P(CompletionConformance, ThreadEndsAsItsReceiveDoes) {
+  UseThreads();
+  FreeBase();
+  base_ = NewBase();
+  ASSERT_NE(nullptr, base_);
+  for (int i = 0; i < 300; i++) {
+    Pair pair;
+    Op recv;
+    recv.RecvInto(pair[0], {4});
+    std::atomic<bool> is_launched{false};
+    std::thread launching([&] {
+      EXPECT_EQ(0, recv.Launch(base_));
+      is_launched = true;
+    });
+    while (!is_launched) continue;
+    pair.Send(1, "data");
+    launching.join();
+    if (i % 2) recv.Cancel();
+    ASSERT_TRUE(Finish(&recv)) << i;
+    EXPECT_TRUE(recv.bytes == "data" || (i % 2 && recv.IsCancelled())) << i << recv.bytes;
+    EXPECT_EQ(1, recv.num_done);
+  }
+}
+
 // The function launches again while another thread cancels.
 TEST_P(CompletionConformance, ThreadCancelsWhatLaunchesItself) {
   THREADED_BASE();
