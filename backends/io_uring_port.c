@@ -318,8 +318,14 @@ void strata_io_uring_port_destroy(struct io_uring_state *state) {
   if (state->pool) strata_received_pool_close(state->pool);
 }
 
+static bool port_is_inherited(void *opaque) {
+  struct io_uring_state *state = opaque;
+  return strata_uring_is_inherited(&state->ring);
+}
+
 const struct event_port_ops strata_io_uring_port_ops = {
     .features = STRATA_PORT_PROVIDES_MEMORY | STRATA_PORT_REPEATS,
     .launch = port_launch,
     .cancel = port_cancel,
+    .is_inherited = port_is_inherited,
 };

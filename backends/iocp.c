@@ -34,6 +34,7 @@ struct operation_state {
   DWORD thread;              /* that made the call */
   int error;                 /* with which the call ended */
   bool is_with_kernel;       /* a packet will come */
+  bool was_left;             /* it came without a status: under Wine the thread ended before */
   bool is_cancelled;         /* that was asked for */
   bool is_paused;            /* one that repeats */
   unsigned char num_untaken; /* its results */
@@ -264,12 +265,6 @@ static void clear(struct event_operation *operation) {
   memset(operation->port_words, 0, sizeof(operation->port_words));
 }
 
-/* The packet is there, but not the status: under Wine a thread ended that had still to read or
- * write. */
-static bool was_left(const struct operation_state *own) {
-  return own->overlapped.Internal == (ULONG_PTR)STATUS_PENDING;
-}
-
 /* Cancelled, and some of it went. */
 static bool has_moved_bytes(struct event_operation *operation, int error) {
   return error == STRATA_OPERATION_CANCELLED && operation->kind == EVENT_OPERATION_SEND &&
@@ -350,7 +345,7 @@ static void end_soon(struct iocp_state *state, struct event_operation *operation
 /* The thread that began it has ended: nobody asked for the cancellation, nor closed the socket. */
 static bool ended_with_thread(struct event_operation *operation, int error) {
   const struct operation_state *own = state_of(operation);
-  return error == STRATA_OPERATION_CANCELLED && (is_foreign(operation) || was_left(own)) &&
+  return error == STRATA_OPERATION_CANCELLED && (is_foreign(operation) || own->was_left) &&
          !own->is_cancelled && !strata_iocp_tells_of_a_close((int32_t)own->overlapped.Internal) &&
          !is_closed(operation);
 }
@@ -380,9 +375,10 @@ static void report(struct iocp_state *state, struct event_operation *operation,
 
 void strata_iocp_port_take(struct iocp_state *state, OVERLAPPED *overlapped) {
   struct event_operation *operation = operation_of(overlapped);
-  take(state, operation,
-       was_left(state_of(operation)) ? STRATA_OPERATION_CANCELLED
-                                     : strata_iocp_error((int32_t)overlapped->Internal));
+  int32_t status = (int32_t)overlapped->Internal;
+  bool was_left = status == (int32_t)STATUS_PENDING;
+  state_of(operation)->was_left = was_left;
+  take(state, operation, was_left ? STRATA_OPERATION_CANCELLED : strata_iocp_error(status));
 }
 
 void strata_iocp_port_report(struct iocp_state *state, OVERLAPPED *overlapped,

@@ -11,12 +11,12 @@
 /* Where completions find no room, the kernel allocates for them, and ends what was to go on. */
 #define COMPLETIONS_PER_SUBMISSION 8
 
-/* Without these completions can be lost, or a wait can't end in time. Buffers with tags are not
- * used: they came with Linux 5.13, as polls that stay did. */
+/* Without these completions can be lost, or a wait can't end in time. RSRC_TAGS stands for Linux
+ * 5.13, which brought polls that stay; no flag tells of those. */
 #define NEEDED_FEATURES \
   (IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS)
 
-/* One for each ring, with the system's smallest granularity. */
+/* The kernel gives a page. */
 #define MARK_LEN 1
 
 /* The kernel is on the other side of these words. */

@@ -116,8 +116,9 @@ void event_operation_init(struct event_operation *operation, int priority,
 static inline void event_operation_forget_socket(struct event_operation *operation) {
   operation->known_fd = -1;
 }
-/* 0, or -1 with errno: ENOTSUP (the base has no port), ECANCELED (it is being freed), ENOMEM. After
- * -1 the function is not called. One launch at a time. Any thread. */
+/* 0, or -1 with errno: ENOTSUP (the base has no port), ECANCELED (it is being freed), EBADF (a
+ * child of fork(2), before event_reinit()), ENOMEM. After -1 the function is not called. One launch
+ * at a time. Any thread. */
 int event_operation_launch(struct event_operation *operation, struct event_base *base);
 /* Asks for the end of an operation. It completes soon: with STRATA_OPERATION_CANCELLED, or as it
  * would have. A connection whose send was cancelled may be of no use any more: on Windows the
@@ -127,7 +128,7 @@ void event_operation_cancel(struct event_operation *operation);
 static inline bool event_operation_is_pending(const struct event_operation *operation) {
   return __atomic_load_n(&operation->link, __ATOMIC_RELAXED) != NULL;
 }
-/* Pending, and the kernel still has it. Any thread, but not beside a launch. */
+/* Pending, and the port has not told how it ended. Any thread, but not beside a launch. */
 bool event_operation_is_in_flight(const struct event_operation *operation);
 
 /* Operations alone do not keep a loop going: who waits for one says so. `by` is 1 or -1. */
@@ -171,6 +172,9 @@ struct event_port_ops {
   void (*cancel)(void *state, struct event_operation *operation);
   /* The function is about to see a result of an operation that goes on. NULL: no matter. */
   void (*taken)(void *state, struct event_operation *operation);
+  /* Whether this is a child of fork(2), before event_reinit(): launching fails with EBADF, and
+   * nothing in flight is this process's. NULL: there are no such children. */
+  bool (*is_inherited)(void *state);
   /* Makes threads of the port's own, which carry completions to the sink; before the first launch,
    * for a base with a lock. Returns the port's operations from then on, or NULL when that fails and
    * everything stays as it was. NULL: the port has none. */

@@ -6,6 +6,9 @@
 #include "loop/completion.h"
 #include "loop/operations.h"
 
+/* Without memory, when a base is freed. */
+#define MAX_FAILED_WAITS 100
+
 /* event_operation_is_pending() looks at it without the lock. */
 static void set_link(struct event_operation *operation, struct event_operation **link) {
   __atomic_store_n(&operation->link, link, __ATOMIC_RELAXED);
@@ -155,26 +158,30 @@ static void end_as_cancelled(struct event_base *base, struct event_operation *op
   event_operation_complete(base, operation);
 }
 
-/* Memory may be short for a moment. Whatever else it is, the port cannot be waited for: it is that
- * of a parent process, or somebody closed its descriptor. */
-static void wait_for_kernel(struct event_base *base) {
+/* In a child of fork(2) what is in flight is the parent's, and its memory there. Otherwise memory
+ * may be short for a moment; after another failure, which leaves the kernel with what it has, -1.
+ */
+static int wait_for_kernel(struct event_base *base) {
+  bool is_the_parents = base->port->is_inherited && base->port->is_inherited(base->backend_state);
+  int num_failed = 0;
   struct event_operation *operation = base->operations;
-  bool is_lost = false;
   while (operation) {
     if (!operation->is_in_flight)
       operation = operation->next;
-    else if (is_lost)
+    else if (is_the_parents)
       end_as_cancelled(base, operation);
-    else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0)
-      is_lost = errno != ENOMEM;
+    else if (base->backend->wait(base->backend_state, 0, INT64_MAX, &base->sink) < 0 &&
+             (errno != ENOMEM || ++num_failed == MAX_FAILED_WAITS))
+      return -1;
   }
+  return 0;
 }
 
 void event_operations_end_all(struct event_base *base) {
   base->is_closing = true;
   for (struct event_operation *operation = base->operations; operation; operation = operation->next)
     if (operation->is_in_flight) base->port->cancel(base->backend_state, operation);
-  wait_for_kernel(base);
+  if (!base->operations || wait_for_kernel(base) < 0) return;
   /* Those that were complete already as well. Nothing new can be launched. */
   while (base->operations) {
     struct event_operation *operation = base->operations;
