@@ -325,9 +325,10 @@ TEST_F(NoMemory, AtAnyPoint) {
 
 TEST_F(PoolTest, LeavesNothingBehind) {
   Free();
-  // A port with threads of its own keeps memory to receive into: how much depends on their pace.
+  // A port with threads of its own keeps up to 64 blocks to receive into, and 20 may be on their
+  // way: how many depends on their pace. A block lost in each round is more.
   const bool has_threads = getenv("STRATA_EARLY_THREADS") != nullptr;
-  const int num_rounds = has_threads ? 32 : 3;
+  const int num_rounds = has_threads ? 100 : 3;
   server_.replies.assign(static_cast<size_t>(num_rounds) * 12, kHi);
   long before = 0;
   for (int round = 0; round < num_rounds; ++round) {
@@ -341,7 +342,11 @@ TEST_F(PoolTest, LeavesNothingBehind) {
     // The first round has things grow that stay.
     if (round == 1) before = CountingMemory::num_blocks();
   }
-  EXPECT_LE(CountingMemory::num_blocks(), before + (has_threads ? 15 : 0));
+  if (has_threads) {
+    EXPECT_LT(CountingMemory::num_blocks(), before + 84);
+  } else {
+    EXPECT_EQ(CountingMemory::num_blocks(), before);
+  }
 }
 
 // ---- Threads: each has its own loop, and shares nothing that it could see. ----

@@ -129,6 +129,7 @@ class SilentListener {
       evutil_make_socket_nonblocking(filler);
       connect(filler, reinterpret_cast<struct sockaddr *>(&sin), sizeof(sin));
     }
+    EXPECT_TRUE(WaitFor(fd_, POLLIN));
   }
   ~SilentListener() {
     for (const evutil_socket_t filler : fillers_) evutil_closesocket(filler);

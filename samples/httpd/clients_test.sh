@@ -116,6 +116,7 @@ start_body_server() {
     sleep 0.02
   done
   body_port=$(<"$work/body_server.out")
+  [[ -n $body_port ]] || fail "the server of bodies did not start"
 }
 
 # Large bodies through the proxy: each byte is checked where it arrives.

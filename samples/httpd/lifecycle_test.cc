@@ -110,7 +110,8 @@ TEST_F(LifecycleTest, StoppingFinishesWhatIsUnderWay) {
   const int64_t kFileLen = 8 << 20;
   root_.WriteHoles("big", kFileLen);
   Server server(Httpd({"--root", root_.path()}));
-  Connection connection(server.port(), 65536);  // With less it outlasts httpd's patience.
+  Connection connection(server.port(),
+                        65536);  // Into less room the rest would take longer than httpd waits.
   Begin(&connection);
   server.Signal(SIGTERM);
   while (Connection(server.port()).connected()) usleep(1000);

@@ -5,8 +5,8 @@
  * What differs from the real one:
  * - `data` of EVFILT_READ on a listening socket is 1, not the length of the queue; fflags of
  *   EVFILT_READ and EVFILT_WRITE never tell the error of a socket.
- * - `data` of EVFILT_WRITE on a pipe is 1, not the room in it. A socket whose own sending was shut down
- *   is writable without EV_EOF.
+ * - `data` of EVFILT_WRITE on a pipe is 1, not the room in it. A socket whose own sending was shut
+ * down is writable without EV_EOF.
  * - A regular file that grows does not end a wait that goes on.
  * - EVFILT_SIGNAL counts what is delivered: not yet what is blocked, and once for signals that were
  *   blocked together. A handler that is replaced at that moment runs still.
