@@ -152,7 +152,6 @@ TEST_F(BuffereventThreads, FreedFromAnotherThreadInFullFlight) {
   for (int i = 0; i < 60; i++) {
     const int more = i % 2 ? BEV_OPT_DEFER_CALLBACKS : 0;
     Pair pair(i % 3 == 0);
-    Reader reader;
     struct bufferevent *bev = bufferevent_socket_new(running, pair.Release(0), kOptions | more);
     bufferevent_lock(bev);
     // No callback argument that could go away: the callback drains and nothing else.
