@@ -76,17 +76,31 @@ POSIX_NAMES_COPTS = select({
     "//conditions:default": [],
 })
 
+# GoogleTest's header is half of a test to compile.
+_NOT_PRECOMPILED = "//tools/platforms:nothing_precompiled"
+_PRECOMPILED_COPTS = select({
+    _NOT_PRECOMPILED: [],
+    "//conditions:default": [
+        "-Winvalid-pch",
+        "-include$(BINDIR)/third_party/gtest_precompiled.h",
+        "-include$(BINDIR)/third_party/gtest_precompiled_digest.h",
+    ],
+})
+_GTEST_MAIN = ["//third_party:gtest_main"] + select({
+    _NOT_PRECOMPILED: [],
+    "//conditions:default": ["//third_party:gtest_precompiled_library"],
+})
+
 def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "small", **kwargs):
     """cc_test with GoogleTest's main, failing if the installed libevent is in the process."""
     _cc_executable(
         cc_test,
         name,
         srcs,
-        POSIX_NAMES_COPTS + copts,
+        _PRECOMPILED_COPTS + POSIX_NAMES_COPTS + copts,
         CXX_LINKOPTS + linkopts,
         size = size,
-        deps = deps + [
-            "//third_party:gtest_main",
+        deps = deps + _GTEST_MAIN + [
             "//tools/guards:no_system_libevent",
             "//util/testing:posix_names",
         ],
@@ -136,12 +150,12 @@ def strata_api_test(
         name = name + "_oracle",
         size = size,
         srcs = srcs,
-        copts = _FEATURE_COPTS + copts,
+        copts = _FEATURE_COPTS + _PRECOMPILED_COPTS + copts,
         linkstatic = True,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
         visibility = visibility,
-        deps = shared_deps + _oracle_deps(oracle_libs) + ["//third_party:gtest_main"],
+        deps = shared_deps + _oracle_deps(oracle_libs) + _GTEST_MAIN,
         **kwargs
     )
 
