@@ -139,8 +139,14 @@ static void take_out(struct afd_watch *watch) {
   EV_LIST_REMOVE(watch, unarmed);
 }
 
-/* The answer comes as a packet, also when it is known at once. False: to be tried again. */
-static bool arm(struct iocp_state *state, struct afd_watch *watch) {
+/* One that is no socket any more was closed by its owner: nothing is heard of it, as with epoll. */
+static bool is_of_closed(NTSTATUS status) {
+  return strata_iocp_error(status) == WSAENOTSOCK;
+}
+
+/* The answer comes as a packet, also when it is known at once. False, with what the system said: to
+ * be tried again. */
+static bool arm(struct iocp_state *state, struct afd_watch *watch, NTSTATUS *out_status) {
   struct afd_poll *poll = watch->poll;
   struct afd_poll_info *info = &poll->info;
   memset(poll, 0, sizeof(*poll));
@@ -155,19 +161,8 @@ static bool arm(struct iocp_state *state, struct afd_watch *watch) {
   watch->has_changed = false;
   watch->is_armed = status >= 0;
   if (watch->is_armed) state->num_polls++;
-  /* One that is no socket any more was closed by its owner: nothing is heard of it, as with epoll.
-   */
-  return watch->is_armed || strata_iocp_error(status) == WSAENOTSOCK;
-}
-
-/* What can't be armed stays in the list, and keeps no other from it. */
-static bool arm_all(struct iocp_state *state) {
-  struct afd_watch *next, *watch;
-  for (watch = state->unarmed; watch; watch = next) {
-    next = watch->unarmed.le_next;
-    if (arm(state, watch)) take_out(watch);
-  }
-  return !state->unarmed;
+  *out_status = status;
+  return watch->is_armed || is_of_closed(status);
 }
 
 /* The kernel may have answered already; a packet comes in any case. */
@@ -184,7 +179,9 @@ static void give_up_poll(struct iocp_state *state, struct afd_watch *watch) {
 
 static int afd_wake(void *opaque) {
   struct iocp_state *state = opaque;
-  return PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL) ? 0 : -1;
+  if (PostQueuedCompletionStatus(state->port, 0, STRATA_IOCP_WAKE, NULL)) return 0;
+  errno = ENOMEM;
+  return -1;
 }
 
 evutil_socket_t strata_iocp_base_socket(evutil_socket_t fd) {
@@ -250,12 +247,12 @@ static int ask(struct iocp_state *state, struct afd_watch *watch, evutil_socket_
   watch->mask = change->new_mask;
   watch->generation = change->generation;
   watch->has_changed = true;
+  NTSTATUS unused;
   if (watch->is_armed) return 0;
-  if (state->is_waiting && arm(state, watch)) return 0;
+  if (state->is_waiting && arm(state, watch, &unused)) return 0;
   arm_later(state, watch);
   /* Nobody looks at the list before a wait that goes on has ended. */
-  if (state->is_waiting) (void)afd_wake(state);
-  return 0;
+  return state->is_waiting ? afd_wake(state) : 0;
 }
 
 static int afd_change(void *opaque, const struct event_readiness_change *change) {
@@ -280,6 +277,41 @@ static int afd_change(void *opaque, const struct event_readiness_change *change)
 
 /* --- Waiting --- */
 
+/* Events of AFD, cut to what is watched. */
+static void tell(const struct afd_watch *watch, ULONG events, struct event_readiness_sink *sink) {
+  short what = what_of(events & afd_events_of(watch->mask), watch->mask);
+  if (what) sink->ready(sink, watch->fd, watch->generation, what);
+}
+
+/* What can't be armed stays in the list, and keeps no other from it. For want of memory it is tried
+ * again soon; what AFD refuses to poll is told like a connection that broke, each time: the owner's
+ * own call says why. Returns until when a wait may last. */
+static int64_t arm_all(struct iocp_state *state, int64_t deadline_ns,
+                       struct event_readiness_sink *sink) {
+  struct afd_watch *next, *watch;
+  bool has_told = false;
+  for (watch = state->unarmed; watch; watch = next) {
+    NTSTATUS status;
+    next = watch->unarmed.le_next;
+    if (arm(state, watch, &status)) {
+      take_out(watch);
+    } else if (strata_iocp_error(status) != WSAENOBUFS) {
+      tell(watch, AFD_POLL_ABORT, sink);
+      has_told = true;
+    }
+  }
+  if (has_told) return 0;
+  int64_t retry_ns = state->unarmed ? strata_monotonic_ns() + RETRY_NS : INT64_MAX;
+  return deadline_ns < retry_ns ? deadline_ns : retry_ns;
+}
+
+/* ABORTED: the thread that armed it has ended. */
+static ULONG events_of(const struct afd_poll *poll) {
+  NTSTATUS status = poll->status.Status;
+  if (status < 0) return strata_iocp_error(status) == WSA_OPERATION_ABORTED ? 0 : AFD_POLL_ABORT;
+  return poll->info.num_sockets ? poll->info.sockets[0].events : 0;
+}
+
 static void report_poll(struct iocp_state *state, struct afd_poll *poll,
                         struct event_readiness_sink *sink) {
   struct afd_watch *watch = poll->watch;
@@ -288,15 +320,13 @@ static void report_poll(struct iocp_state *state, struct afd_poll *poll,
     strata_free(poll);
     return;
   }
-  NTSTATUS status = poll->status.Status;
-  ULONG events = status >= 0 && poll->info.num_sockets ? poll->info.sockets[0].events : 0;
-  bool is_closed = events & AFD_POLL_LOCAL_CLOSE || strata_iocp_error(status) == WSAENOTSOCK;
+  ULONG events = events_of(poll);
+  bool is_closed = events & AFD_POLL_LOCAL_CLOSE || is_of_closed(poll->status.Status);
   watch->is_armed = false;
   /* Unless the number was reused, and the new socket asked for, nothing more is heard of it. */
   if (is_closed && !watch->has_changed) return;
   arm_later(state, watch);
-  short what = is_closed ? 0 : what_of(events & afd_events_of(watch->mask), watch->mask);
-  if (what) sink->ready(sink, watch->fd, watch->generation, what);
+  if (!is_closed) tell(watch, events, sink);
 }
 
 static void report_operation(struct iocp_state *state, OVERLAPPED *overlapped,
@@ -339,11 +369,8 @@ static int afd_wait(void *opaque, int64_t now_ns, int64_t deadline_ns,
                     struct event_readiness_sink *sink) {
   struct iocp_state *state = opaque;
   OVERLAPPED_ENTRY packets[NUM_PACKETS];
-  if (!arm_all(state)) {
-    now_ns = strata_monotonic_ns();
-    if (deadline_ns > now_ns + RETRY_NS) deadline_ns = now_ns + RETRY_NS;
-  }
-  if (state->first_ended) deadline_ns = now_ns = 0;
+  deadline_ns = arm_all(state, deadline_ns, sink);
+  if (state->first_ended) deadline_ns = 0;
   state->is_waiting = true;
   sink->unlock(sink);
   int num_packets = fetch(state->port, packets, now_ns, deadline_ns);

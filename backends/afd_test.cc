@@ -1,0 +1,145 @@
+// What the readiness suite cannot ask of a system that works: polls that AFD refuses, that end with
+// an error, and packets that cannot be posted.
+#include <event2/event.h>
+
+#include <functional>
+
+#include "loop/test_support.h"
+
+extern "C" {
+#include "backends/afd.h"
+#include "backends/iocp_state.h"
+}
+
+#include <winternl.h>
+
+namespace {
+
+constexpr ULONG kAfdPoll = 0x12024;
+// Of ntstatus.h, which does not go together with winnt.h.
+constexpr NTSTATUS kPending = 0x103;
+constexpr NTSTATUS kNoMemory = static_cast<NTSTATUS>(0xC0000017);
+constexpr NTSTATUS kNotSupported = static_cast<NTSTATUS>(0xC00000BB);
+constexpr NTSTATUS kCancelled = static_cast<NTSTATUS>(0xC0000120);
+
+// What becomes of the next polls: that is returned at once, or reported by a packet.
+struct Plan {
+  NTSTATUS status;
+  int num_polls;
+  bool is_by_packet;
+} plan;
+int num_polls = 0;
+HANDLE port = nullptr;
+
+}  // namespace
+
+// The linker's --wrap (ld(1)).
+extern "C" {
+decltype(NtDeviceIoControlFile) __real_NtDeviceIoControlFile, __wrap_NtDeviceIoControlFile;
+
+NTSTATUS NTAPI __wrap_NtDeviceIoControlFile(HANDLE file, HANDLE event, PIO_APC_ROUTINE apc,
+                                            PVOID request, PIO_STATUS_BLOCK status, ULONG code,
+                                            PVOID in, ULONG in_len, PVOID out, ULONG out_len) {
+  const bool is_poll = code == kAfdPoll;
+  num_polls += is_poll;
+  if (!is_poll || plan.num_polls == 0)
+    return __real_NtDeviceIoControlFile(file, event, apc, request, status, code, in, in_len, out,
+                                        out_len);
+  plan.num_polls--;
+  if (!plan.is_by_packet) return plan.status;
+  status->Status = plan.status;
+  EXPECT_TRUE(
+      PostQueuedCompletionStatus(port, 0, STRATA_IOCP_POLL, static_cast<LPOVERLAPPED>(request)));
+  return kPending;
+}
+
+extern decltype(&CreateIoCompletionPort) __real___imp_CreateIoCompletionPort;
+static HANDLE WINAPI CreatePort(HANDLE file, HANDLE old, ULONG_PTR key, DWORD num_threads) {
+  const HANDLE result = __real___imp_CreateIoCompletionPort(file, old, key, num_threads);
+  if (file == INVALID_HANDLE_VALUE) port = result;
+  return result;
+}
+decltype(&CreateIoCompletionPort) __wrap___imp_CreateIoCompletionPort = CreatePort;
+}
+
+namespace {
+
+struct event_base *AfdBase() {
+  const struct event_readiness_ops *const backends[] = {&event_afd_ops, nullptr};
+  return event_base_new_with_backends(nullptr, backends);
+}
+
+class Afd : public ::testing::Test {
+ protected:
+  ~Afd() override { plan = Plan(); }
+
+  Loop loop_{AfdBase()};
+  Pair pair_, other_;
+};
+
+// A kind of socket that the driver does not poll. The owner is called, and hears why from recv().
+TEST_F(Afd, RefusedPollIsToldEachTime) {
+  Ev event(loop_, pair_[0], EV_READ | EV_PERSIST);
+  Ev write(loop_, other_[0], EV_WRITE);
+  plan = {kNotSupported, 3, false};
+  event.Add();
+  for (int i = 1; i <= 3; i++) {
+    EXPECT_EQ(0, loop_.Once());
+    EXPECT_EQ(i, event.calls);
+    EXPECT_EQ(EV_READ, event.last_what);
+  }
+  write.Add();
+  EXPECT_TRUE(loop_.RunUntil([&] { return write.calls == 1; }));
+  EXPECT_EQ(3, event.calls);
+  pair_.Send(1, "x");
+  EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 4; }));
+}
+
+TEST_F(Afd, RefusedPollKeepsNoOtherFromBeingToldOf) {
+  Ev refused(loop_, pair_[0], EV_READ | EV_PERSIST);
+  Ev event(loop_, other_[0], EV_READ);
+  event.Add();
+  loop_.Turn();
+  plan = {kNotSupported, 1000000, false};
+  refused.Add();
+  other_.Send(1, "x");
+  EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 1; }));
+  EXPECT_LT(0, refused.calls);
+}
+
+// Nobody is called, and nothing is asked without end either.
+TEST_F(Afd, PollWithoutMemoryIsTriedAgain) {
+  Ev event(loop_, pair_[0], EV_READ);
+  plan = {kNoMemory, 5, false};
+  num_polls = 0;
+  event.Add();
+  Ev timer(loop_, -1, 0);
+  timer.AddMs(300);
+  EXPECT_TRUE(loop_.RunUntil([&] { return timer.calls == 1; }));
+  EXPECT_EQ(0, event.calls);
+  EXPECT_EQ(0, plan.num_polls);
+  EXPECT_EQ(6, num_polls);
+  pair_.Send(1, "x");
+  EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 1; }));
+}
+
+TEST_F(Afd, PollThatEndsWithAnErrorIsTold) {
+  Ev event(loop_, pair_[0], EV_READ | EV_WRITE);
+  plan = {kNotSupported, 1, true};
+  event.Add();
+  EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 1; }));
+  EXPECT_EQ(EV_READ | EV_WRITE, event.last_what);
+}
+
+// By the system, as with the thread that asked for it.
+TEST_F(Afd, PollThatIsCancelledIsAskedForAgain) {
+  Ev event(loop_, pair_[0], EV_READ);
+  plan = {kCancelled, 2, true};
+  event.Add();
+  loop_.Settle();
+  EXPECT_EQ(0, event.calls);
+  pair_.Send(1, "x");
+  EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 1; }));
+}
+
+}  // namespace
