@@ -238,6 +238,20 @@ _BACKENDS = dict({
         },
         compatible_with = WINDOWS_ONLY,
     ),
+    "linux_5_13": struct(
+        env = {
+            "EVENT_COMPLETION": "1",
+            "STRATA_IO_URING_OF": "5.13",
+        },
+        compatible_with = GNU_LINUX_ONLY,
+    ),
+    "linux_5_19": struct(
+        env = {
+            "EVENT_COMPLETION": "1",
+            "STRATA_IO_URING_OF": "5.19",
+        },
+        compatible_with = GNU_LINUX_ONLY,
+    ),
     "win32": struct(
         env = _turn_off_what_is_before("select"),
         compatible_with = WINDOWS_ONLY,
@@ -267,13 +281,15 @@ def strata_backend_tests(name, backends, size = "small", tags = [], **kwargs):
       backends: of OTHER_READINESS ("select" is "win32" on Windows), "win32" (the same, there alone),
         "changelist" (with changes collected), "completion" (bufferevents over the platform's port,
         where it has one), "completion_pool" (a port with threads of its own; the test's deps need
-        //util/testing:early_threads).
+        //util/testing:early_threads), "linux_5_13" and "linux_5_19" (completions with what io_uring
+        knew there: neither blocks shared with the kernel nor receives that repeat; not the latter. The
+        test's deps need //backends:older_io_uring).
       size: for all.
       tags: for all.
       **kwargs: whatever else sh_test takes (timeout, ...), but for args, data and srcs, for all.
     """
     for backend in backends:
-        needs_io_uring = backend in ["io_uring", "completion"]
+        needs_io_uring = backend in ["io_uring", "completion", "linux_5_13", "linux_5_19"]
         attributes = (_run_with_io_uring if needs_io_uring else _run)(":" + name)
         native.sh_test(
             name = name + "_" + backend,
