@@ -169,6 +169,23 @@ TEST_P(CompletionConformance, CancelRacesWithAConnection) {
   }
 }
 
+TEST_P(CompletionConformance, CancelRacesWithConnecting) {
+  for (int i = 0; i < 100; i++) {
+    Listener listener;
+    Socket client = TcpSocket();
+    Op connect;
+    ASSERT_EQ(0, connect.Connect(client, listener.address).Launch(base_));
+    if (i % 2) Turn();
+    connect.Cancel();
+    ASSERT_TRUE(Finish(&connect));
+    if (connect.IsCancelled()) continue;
+    ASSERT_EQ(0, connect.result) << connect.error;
+    struct sockaddr_in peer;
+    ev_socklen_t peer_len = sizeof(peer);
+    EXPECT_EQ(0, getpeername(client, reinterpret_cast<struct sockaddr *>(&peer), &peer_len));
+  }
+}
+
 TEST_P(CompletionConformance, CancelFromAFunctionAndLaunchAgain) {
   WaitingOps ops;
   Op again([&](Op *op) {
