@@ -11,8 +11,12 @@ load("//tools/platforms:defs.bzl", "CXX_LINKOPTS", "GNU_LINUX_ONLY", "LINUX_ONLY
 
 _POISON = "$(BINDIR)/third_party/poison"
 
-# Linux hides sendfile, accept4, eventfd and the like without it.
-_FEATURE_COPTS = ["-D_GNU_SOURCE"]
+# Linux hides sendfile, accept4, eventfd and the like without the first. Files of any length, where off_t
+# may have 32 bits; ev_off_t always has 64. (Not _TIME_BITS: struct timeval is the caller's as well.)
+FEATURE_COPTS = ["-D_GNU_SOURCE"] + select({
+    "//tools/platforms:windows": [],
+    "//conditions:default": ["-D_FILE_OFFSET_BITS=64"],
+})
 
 # strata itself is built, not a project that depends on it.
 def _is_own_build():
@@ -37,7 +41,7 @@ def strata_cc_library(name, srcs = [], copts = [], linkstatic = False, **kwargs)
     cc_library(
         name = name,
         srcs = srcs + _poison_headers(),
-        copts = _FEATURE_COPTS + _poison_copts() + copts,
+        copts = FEATURE_COPTS + _poison_copts() + copts,
         linkstatic = linkstatic or not srcs or _is_own_build(),
         **kwargs
     )
@@ -46,7 +50,7 @@ def _cc_executable(rule, name, srcs, copts, linkopts, additional_linker_inputs =
     rule(
         name = name,
         srcs = srcs + _poison_headers(),
-        copts = _FEATURE_COPTS + _poison_copts() + copts,
+        copts = FEATURE_COPTS + _poison_copts() + copts,
         linkopts = _poison_linkopts() + linkopts,
         additional_linker_inputs = _poison_libraries() + additional_linker_inputs,
         linkstatic = True,
@@ -150,7 +154,7 @@ def strata_api_test(
         name = name + "_oracle",
         size = size,
         srcs = srcs,
-        copts = _FEATURE_COPTS + _PRECOMPILED_COPTS + copts,
+        copts = FEATURE_COPTS + _PRECOMPILED_COPTS + copts,
         linkstatic = True,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
@@ -392,7 +396,7 @@ def strata_api_binary(
     cc_binary(
         name = name + "_oracle",
         srcs = srcs,
-        copts = _FEATURE_COPTS + copts,
+        copts = FEATURE_COPTS + copts,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
         deps = shared_deps + _oracle_deps(oracle_libs),
