@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What missing.txt calls missing is missing: neither declared by a public header nor defined.
+And every public header is one that //tools/api compiles alone.
 
-usage: missing_test.py [ARCHIVE...] (Bazel passes what //tools/api:archives collects)
+usage: missing_test.py [--header=HEADER...] [ARCHIVE...] (Bazel passes the headers that it compiles, and
+       what //tools/api:archives collects)
 """
 
 import os
@@ -16,6 +18,7 @@ import lists  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(lists.HERE))
 ARCHIVES = []
+HEADERS = []
 COMMENT = re.compile(r'/\*.*?\*/', re.S)
 
 
@@ -58,6 +61,11 @@ class MissingTest(unittest.TestCase):
             with open(path, encoding='utf-8') as file:
                 self.check(mentioned(file.read()), os.path.relpath(path, ROOT))
 
+    def test_each_is_compiled_alone(self):
+        names = [re.sub('.*/include/', '', path) for path in public_headers()]
+        if HEADERS:
+            self.assertEqual(sorted(names), sorted(HEADERS), 'the lists in tools/api/BUILD')
+
     def test_not_defined(self):
         for archive in ARCHIVES:
             self.check(defined(archive), archive)
@@ -73,4 +81,5 @@ class MissingTest(unittest.TestCase):
 
 if __name__ == '__main__':
     ARCHIVES = [argument for argument in sys.argv[1:] if not argument.startswith('-')]
+    HEADERS = [argument[len('--header='):] for argument in sys.argv[1:] if argument.startswith('-')]
     unittest.main(argv=sys.argv[:1])
