@@ -10,6 +10,7 @@
 #endif
 
 #include "http/http_testing.h"
+#include "http/streaming_testing.h"
 
 namespace http_testing {
 
@@ -77,6 +78,32 @@ class LimitsTest : public testing::Test {
   Loop loop_;
   Server server_{&loop_};
   int called_ = 0;
+};
+
+// A server with replies that stay with it when nobody reads them.
+class EvictionTest : public LimitsTest {
+ protected:
+  // On the server's side: otherwise the kernel takes it all.
+  void UseSmallBuffers() {
+    evhttp_foreach_bound_socket(
+        server_.http(),
+        [](evhttp_bound_socket *bound, void *) {
+          int len = 16 * 1024;
+          setsockopt(evhttp_bound_socket_get_fd(bound), SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+        },
+        nullptr);
+  }
+  static void ReplyBig(evhttp_request *req, const std::string &bytes) {
+    evbuffer *body = evbuffer_new();
+    evbuffer_add_reference(body, bytes.data(), bytes.size(), nullptr, nullptr);
+    evhttp_send_reply(req, 200, "OK", body);
+    evbuffer_free(body);
+  }
+  void Wait(int ms) {
+    bool waited = false;
+    Later(&loop_, ms, [&] { waited = true; });
+    ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  }
 };
 
 }  // namespace http_testing
