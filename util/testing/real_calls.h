@@ -22,7 +22,7 @@ ssize_t __real_send(int fd, const void *data, size_t len, int flags);
 ssize_t __real_sendto(int fd, const void *data, size_t len, int flags,
                       const struct sockaddr *address, socklen_t address_len);
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __real_sendfile(int fd, int file_fd, off_t *position, size_t len);
+ssize_t __real_sendfile64(int fd, int file_fd, off_t *position, size_t len);
 int __real_accept(int fd, struct sockaddr *address, socklen_t *address_len);
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *address_len, int flags);
 int __real_connect(int fd, const struct sockaddr *address, socklen_t address_len);

@@ -12,7 +12,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/select.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,7 +27,6 @@ STRATA_UNFAULTED(writev);
 STRATA_UNFAULTED(send);
 STRATA_UNFAULTED(sendto);
 STRATA_UNFAULTED(sendmsg);
-STRATA_UNFAULTED(sendfile);
 STRATA_UNFAULTED(accept);
 STRATA_UNFAULTED(accept4);
 STRATA_UNFAULTED(connect);

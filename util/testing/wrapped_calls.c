@@ -175,11 +175,11 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags) {
   return shortened(fd, __real_sendmsg(fd, &less, flags));
 }
 
-ssize_t __wrap_sendfile(int fd, int file_fd, off_t *position, size_t len) {
+ssize_t __wrap_sendfile64(int fd, int file_fd, off_t *position, size_t len) {
   enum strata_fault fault = draw_transfer(STRATA_CALL_WRITE, fd, len);
-  if (fault == STRATA_NO_FAULT) return __real_sendfile(fd, file_fd, position, len);
+  if (fault == STRATA_NO_FAULT) return __real_sendfile64(fd, file_fd, position, len);
   if (fault != STRATA_FAULT_SHORT) return refuse(STRATA_CALL_WRITE, fd, fault);
-  return shortened(fd, __real_sendfile(fd, file_fd, position, 1));
+  return shortened(fd, __real_sendfile64(fd, file_fd, position, 1));
 }
 
 /* ---- making descriptors and connections ---- */
