@@ -96,8 +96,8 @@ static inline struct evbuffer_iovec evbuffer_first_bytes(struct evbuffer *buf) {
 ev_ssize_t evbuffer_recv(struct evbuffer *buf, evutil_socket_t fd, size_t max_len, int *out_filled);
 
 /* Writes and drains at most max_len bytes, frozen or not: one send(2) or sendmsg(2), and one
- * sendfile(2), or what stands in for it, when a file follows. Returns bytes, or -1 with the error in
- * EVUTIL_SOCKET_ERROR() when nothing was written; 0 when there is nothing to write. */
+ * sendfile(2), or what stands in for it, when a file follows. Returns bytes, or -1 with the error
+ * in EVUTIL_SOCKET_ERROR() when nothing was written; 0 when there is nothing to write. */
 ev_ssize_t evbuffer_send(struct evbuffer *buf, evutil_socket_t fd, size_t max_len);
 
 /* What the kernel moves by itself (overlapped.c), frozen or not. */

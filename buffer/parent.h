@@ -2,7 +2,7 @@
 #define STRATA_BUFFER_PARENT_H_
 
 /* What a buffer knows of the object that it is embedded in (a bufferevent): how to keep it alive,
- * and that it may want to hear of new bytes. All are called from any thread that uses the buffer. */
+ * and that it may want to hear of new bytes. Any thread that uses the buffer calls them. */
 
 struct evbuffer;
 struct evbuffer_parent;

@@ -134,7 +134,8 @@ TEST_P(ConformanceTimeout, ActivityStartsItAfresh) {
   const long long sent = WallUsec();
   a_.Write("x");
   ASSERT_TRUE(Until([&] { return !b_.events.empty(); }));
-  if (b_.received.empty()) return;  // A slow machine.
+  // A slow machine.
+  if (b_.received.empty()) return;
   EXPECT_GE(WallUsec() - sent, 60000 - 15000);  // Coarse clocks tick in milliseconds.
 }
 

@@ -16,7 +16,8 @@
  *   (accept(2)).
  * - EMFILE: no descriptor was made; a connection to be accepted stays in the backlog.
  * - ECONNABORTED: the connection to be accepted is gone (accept(2)).
- * - EBUSY, EAGAIN and ENOMEM of io_uring_enter(2): nothing was submitted. EINTR ends its wait alone.
+ * - EBUSY, EAGAIN and ENOMEM of io_uring_enter(2): nothing was submitted. EINTR ends only
+ *   its wait.
  * - ENOSYS and EPERM of io_uring_setup(2) and epoll_pwait2(2), as of an old kernel or in a sandbox;
  *   ENOMEM and EMFILE of the former. EINVAL and ENOMEM of io_uring_register(2).
  *
@@ -49,11 +50,11 @@ enum strata_fault {
 };
 
 /* Takes a plan, and counts anew: `kind,kind...[:seed=N][:rate=PERCENT][:on=call,call...][:skip=N]
- * [:count=N]`, or NULL for no faults. Kinds: eintr eagain short reset enobufs emfile aborted ebusy enomem
- * enosys eperm einval. Calls: read write accept connect open wait (all). The first `skip` calls that might fail do not,
- * and at most `count` fail. A rate of 100 needs a count: code that repeats an interrupted call
- * would never end. No other thread may be in strata meanwhile. -1 and no faults if it cannot be
- * read.
+ * [:count=N]`, or NULL for no faults. Kinds: eintr eagain short reset enobufs emfile aborted ebusy
+ * enomem enosys eperm einval. Calls: read write accept connect open wait (all). The first `skip`
+ * calls that might fail do not, and at most `count` fail. A rate of 100 needs a count: code that
+ * repeats an interrupted call would never end. No other thread may be in strata meanwhile. -1 and
+ * no faults if it cannot be read.
  *
  * The environment's STRATA_FAULTS is the plan of a program from its start; one that cannot be read
  * ends it. The same plan and the same calls give the same faults. */

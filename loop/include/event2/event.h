@@ -129,9 +129,9 @@ enum event_base_config_flag {
   /** Timeouts use the most precise clock that the system has, where reading it costs more than the
    * one that is used otherwise. The environment variable EVENT_PRECISE_TIMER sets it as well. */
   EVENT_BASE_FLAG_PRECISE_TIMER = 0x20,
-  /** Sockets are served by completion where the platform can: bufferevents and listeners of the base
-   * hand their operations to the kernel (io_uring on Linux) instead of waiting until they would not
-   * block. Where it cannot, the base is one without this flag. The environment variable
+  /** Sockets are served by completion where the platform can: bufferevents and listeners of the
+   * base hand their operations to the kernel (io_uring on Linux) instead of waiting until they
+   * would not block. Where it cannot, the base is one without this flag. The environment variable
    * EVENT_COMPLETION sets it as well; when its value is a number above 1, that is also the hint of
    * event_config_set_num_cpus_hint() for a program that gave none. An addition of strata. */
   EVENT_BASE_FLAG_COMPLETION = 0x10000
