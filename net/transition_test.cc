@@ -102,7 +102,7 @@ TEST_P(Transition, DescriptorWithTwoOwners) {
 }
 
 TEST_P(Transition, SetFdThatFailsChangesNothing) {
-  // libevent keeps the new one.
+  // libevent keeps the new one; over a port it is taken, and refused by BEV_EVENT_ERROR.
   if (kOnLibevent || OnCompletions()) GTEST_SKIP();
   const evutil_socket_t file = open("/proc/self/exe", O_RDONLY);
   ASSERT_GE(file, 0);

@@ -82,14 +82,20 @@ POSIX_NAMES_COPTS = select({
 
 # GoogleTest's header is half of a test to compile.
 _NOT_PRECOMPILED = "//tools/platforms:nothing_precompiled"
-_PRECOMPILED_COPTS = select({
-    _NOT_PRECOMPILED: [],
-    "//conditions:default": [
-        "-Winvalid-pch",
-        "-include$(BINDIR)/third_party/gtest_precompiled.h",
-        "-include$(BINDIR)/third_party/gtest_precompiled_digest.h",
-    ],
-})
+
+# To a source in C the header is no use.
+def _precompiled_copts(srcs):
+    if [src for src in srcs if src.endswith(".c")]:
+        return []
+    return select({
+        _NOT_PRECOMPILED: [],
+        "//conditions:default": [
+            "-Winvalid-pch",
+            "-include$(BINDIR)/third_party/gtest_precompiled.h",
+            "-include$(BINDIR)/third_party/gtest_precompiled_digest.h",
+        ],
+    })
+
 _GTEST_MAIN = ["//third_party:gtest_main"] + select({
     _NOT_PRECOMPILED: [],
     "//conditions:default": ["//third_party:gtest_precompiled_library"],
@@ -101,7 +107,7 @@ def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "sma
         cc_test,
         name,
         srcs,
-        _PRECOMPILED_COPTS + POSIX_NAMES_COPTS + copts,
+        _precompiled_copts(srcs) + POSIX_NAMES_COPTS + copts,
         CXX_LINKOPTS + linkopts,
         size = size,
         deps = deps + _GTEST_MAIN + [
@@ -154,7 +160,7 @@ def strata_api_test(
         name = name + "_oracle",
         size = size,
         srcs = srcs,
-        copts = FEATURE_COPTS + _PRECOMPILED_COPTS + copts,
+        copts = FEATURE_COPTS + _precompiled_copts(srcs) + copts,
         linkstatic = True,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
