@@ -91,14 +91,14 @@ def _precompiled_copts(srcs):
         _NOT_PRECOMPILED: [],
         "//conditions:default": [
             "-Winvalid-pch",
-            "-include$(BINDIR)/third_party/gtest_precompiled.h",
-            "-include$(BINDIR)/third_party/gtest_precompiled_digest.h",
+            "-include$(BINDIR)/util/testing/gtest_precompiled.h",
+            "-include$(BINDIR)/util/testing/gtest_precompiled_digest.h",
         ],
     })
 
 _GTEST_MAIN = ["//third_party:gtest_main"] + select({
     _NOT_PRECOMPILED: [],
-    "//conditions:default": ["//third_party:gtest_precompiled_library"],
+    "//conditions:default": ["//util/testing:gtest_precompiled_library"],
 })
 
 def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "small", **kwargs):

@@ -24,6 +24,10 @@
 #define NOMINMAX
 #endif
 
+#ifdef _IO_H_
+#error "posix_names.h comes first: an int would go to the close() of the C runtime"
+#endif
+
 /* The C runtime's own get another name, so that those below can have theirs. */
 #define close close_of_crt
 #define dup dup_of_crt

@@ -4,6 +4,9 @@
 #error "clang takes no part in this: build with --config=clang"
 #endif
 
+// On Windows it has to come before the system's headers. Elsewhere it is empty.
+#include "util/testing/posix_names.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
