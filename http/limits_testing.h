@@ -70,6 +70,21 @@ class LimitsTest : public testing::Test {
     EXPECT_EQ(client.received(), "");
     return response;
   }
+  // On the server's side: otherwise the kernel takes it all.
+  void UseSmallBuffers() {
+    evhttp_foreach_bound_socket(
+        server_.http(),
+        [](evhttp_bound_socket *bound, void *) {
+          int len = 16 * 1024;
+          setsockopt(evhttp_bound_socket_get_fd(bound), SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
+        },
+        nullptr);
+  }
+  void Wait(int ms) {
+    bool waited = false;
+    Later(&loop_, ms, [&] { waited = true; });
+    ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
+  }
   static timeval Ms(int ms) { return {ms / 1000, ms % 1000 * 1000}; }
   static std::string ChunkedPost(const std::string &chunks) {
     return "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks;
@@ -83,26 +98,11 @@ class LimitsTest : public testing::Test {
 // A server with replies that stay with it when nobody reads them.
 class EvictionTest : public LimitsTest {
  protected:
-  // On the server's side: otherwise the kernel takes it all.
-  void UseSmallBuffers() {
-    evhttp_foreach_bound_socket(
-        server_.http(),
-        [](evhttp_bound_socket *bound, void *) {
-          int len = 16 * 1024;
-          setsockopt(evhttp_bound_socket_get_fd(bound), SOL_SOCKET, SO_SNDBUF, &len, sizeof(len));
-        },
-        nullptr);
-  }
   static void ReplyBig(evhttp_request *req, const std::string &bytes) {
     evbuffer *body = evbuffer_new();
     evbuffer_add_reference(body, bytes.data(), bytes.size(), nullptr, nullptr);
     evhttp_send_reply(req, 200, "OK", body);
     evbuffer_free(body);
-  }
-  void Wait(int ms) {
-    bool waited = false;
-    Later(&loop_, ms, [&] { waited = true; });
-    ASSERT_TRUE(loop_.RunUntil([&] { return waited; }));
   }
 };
 
