@@ -13,7 +13,7 @@ _POISON = "$(BINDIR)/third_party/poison"
 
 # Linux hides sendfile, accept4, eventfd and the like without the first. Files of any length, where off_t
 # may have 32 bits; ev_off_t always has 64. (Not _TIME_BITS: struct timeval is the caller's as well.)
-FEATURE_COPTS = ["-D_GNU_SOURCE"] + select({
+_FEATURE_COPTS = ["-D_GNU_SOURCE"] + select({
     "//tools/platforms:windows": [],
     "//conditions:default": ["-D_FILE_OFFSET_BITS=64"],
 })
@@ -41,7 +41,7 @@ def strata_cc_library(name, srcs = [], copts = [], linkstatic = False, **kwargs)
     cc_library(
         name = name,
         srcs = srcs + _poison_headers(),
-        copts = FEATURE_COPTS + _poison_copts() + copts,
+        copts = _FEATURE_COPTS + _poison_copts() + copts,
         linkstatic = linkstatic or not srcs or _is_own_build(),
         **kwargs
     )
@@ -50,7 +50,7 @@ def _cc_executable(rule, name, srcs, copts, linkopts, additional_linker_inputs =
     rule(
         name = name,
         srcs = srcs + _poison_headers(),
-        copts = FEATURE_COPTS + _poison_copts() + copts,
+        copts = _FEATURE_COPTS + _poison_copts() + copts,
         linkopts = _poison_linkopts() + linkopts,
         additional_linker_inputs = _poison_libraries() + additional_linker_inputs,
         linkstatic = True,
@@ -160,7 +160,7 @@ def strata_api_test(
         name = name + "_oracle",
         size = size,
         srcs = srcs,
-        copts = FEATURE_COPTS + _precompiled_copts(srcs) + copts,
+        copts = _FEATURE_COPTS + _precompiled_copts(srcs) + copts,
         linkstatic = True,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
@@ -402,7 +402,7 @@ def strata_api_binary(
     cc_binary(
         name = name + "_oracle",
         srcs = srcs,
-        copts = FEATURE_COPTS + copts,
+        copts = _FEATURE_COPTS + copts,
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
         deps = shared_deps + _oracle_deps(oracle_libs),
