@@ -62,6 +62,7 @@ struct afd_watch {
   short mask, armed_mask;
   bool is_armed, is_unarmed; /* with the kernel; in the list of those to be armed */
   bool has_changed;          /* since it was armed */
+  bool is_refused;           /* by the driver, and told so */
   struct afd_poll *poll;
 };
 
@@ -238,21 +239,30 @@ static int renew_poll(struct iocp_state *state, struct afd_watch *watch) {
   return 0;
 }
 
+static void set_registration(struct afd_watch *watch, evutil_socket_t base_fd, short mask,
+                             uint32_t generation) {
+  watch->base_fd = base_fd;
+  watch->mask = mask;
+  watch->generation = generation;
+}
+
 static int ask(struct iocp_state *state, struct afd_watch *watch, evutil_socket_t base_fd,
                const struct event_readiness_change *change) {
+  NTSTATUS unused;
   if (have_poll(watch) < 0) return -1;
   if (watch->is_armed && must_ask_anew(watch, base_fd, change) && renew_poll(state, watch) < 0)
     return -1;
-  watch->base_fd = base_fd;
-  watch->mask = change->new_mask;
-  watch->generation = change->generation;
+  const struct afd_watch old = *watch;
+  set_registration(watch, base_fd, change->new_mask, change->generation);
   watch->has_changed = true;
-  NTSTATUS unused;
+  watch->is_refused = false;
   if (watch->is_armed) return 0;
   if (state->is_waiting && arm(state, watch, &unused)) return 0;
   arm_later(state, watch);
   /* Nobody looks at the list before a wait that goes on has ended. */
-  return state->is_waiting ? afd_wake(state) : 0;
+  if (!state->is_waiting || afd_wake(state) == 0) return 0;
+  set_registration(watch, old.base_fd, old.mask, old.generation);
+  return -1;
 }
 
 static int afd_change(void *opaque, const struct event_readiness_change *change) {
@@ -284,31 +294,43 @@ static void tell(const struct afd_watch *watch, ULONG events, struct event_readi
 }
 
 /* What can't be armed stays in the list, and keeps no other from it. For want of memory it is tried
- * again soon; what AFD refuses to poll is told like a connection that broke, each time: the owner's
- * own call says why. Returns until when a wait may last. */
-static int64_t arm_all(struct iocp_state *state, int64_t deadline_ns,
-                       struct event_readiness_sink *sink) {
+ * again soon. What AFD refuses to poll is told like a connection that broke, now and as often: the
+ * owner's own call may say why. Times as in afd_wait(). */
+static void arm_all(struct iocp_state *state, int64_t *now_ns, int64_t *deadline_ns,
+                    struct event_readiness_sink *sink) {
   struct afd_watch *next, *watch;
   bool has_told = false;
+  if (!state->unarmed) return;
+  *now_ns = strata_monotonic_ns();
   for (watch = state->unarmed; watch; watch = next) {
     NTSTATUS status;
     next = watch->unarmed.le_next;
+    if (watch->is_refused && *now_ns < state->refused_ns + RETRY_NS) continue;
+    watch->is_refused = false;
     if (arm(state, watch, &status)) {
       take_out(watch);
     } else if (strata_iocp_error(status) != WSAENOBUFS) {
       tell(watch, AFD_POLL_ABORT, sink);
-      has_told = true;
+      watch->is_refused = has_told = true;
     }
   }
-  if (has_told) return 0;
-  int64_t retry_ns = state->unarmed ? strata_monotonic_ns() + RETRY_NS : INT64_MAX;
-  return deadline_ns < retry_ns ? deadline_ns : retry_ns;
+  if (has_told) {
+    state->refused_ns = *now_ns;
+    *deadline_ns = *now_ns;
+  } else if (state->unarmed && *deadline_ns > *now_ns + RETRY_NS) {
+    *deadline_ns = *now_ns + RETRY_NS;
+  }
 }
 
 /* ABORTED: the thread that armed it has ended. */
+static bool is_asked_again(NTSTATUS status) {
+  int error = strata_iocp_error(status);
+  return error == WSA_OPERATION_ABORTED || error == WSAENOBUFS;
+}
+
 static ULONG events_of(const struct afd_poll *poll) {
   NTSTATUS status = poll->status.Status;
-  if (status < 0) return strata_iocp_error(status) == WSA_OPERATION_ABORTED ? 0 : AFD_POLL_ABORT;
+  if (status < 0) return is_asked_again(status) ? 0 : AFD_POLL_ABORT;
   return poll->info.num_sockets ? poll->info.sockets[0].events : 0;
 }
 
@@ -369,8 +391,8 @@ static int afd_wait(void *opaque, int64_t now_ns, int64_t deadline_ns,
                     struct event_readiness_sink *sink) {
   struct iocp_state *state = opaque;
   OVERLAPPED_ENTRY packets[NUM_PACKETS];
-  deadline_ns = arm_all(state, deadline_ns, sink);
-  if (state->first_ended) deadline_ns = 0;
+  arm_all(state, &now_ns, &deadline_ns, sink);
+  if (state->first_ended) deadline_ns = now_ns = 0;
   state->is_waiting = true;
   sink->unlock(sink);
   int num_packets = fetch(state->port, packets, now_ns, deadline_ns);

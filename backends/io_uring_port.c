@@ -16,10 +16,10 @@ struct operation_state {
   struct msghdr message;
   struct event_received *own_memory; /* instead of the pool's: none is left */
   bool is_cancelled;
-  bool is_collected;  /* among those that the next wait looks at */
-  bool is_submitted;  /* the kernel has it */
-  bool is_connecting; /* the kernel was asked to connect, and let go of it */
-  bool is_multishot;  /* it was asked to go on receiving */
+  bool is_collected; /* among those that the next wait looks at */
+  bool is_submitted; /* the kernel has it */
+  bool waits_first;  /* until the socket is ready: the kernel let go of it */
+  bool is_multishot; /* it was asked to go on receiving */
 };
 
 static struct operation_state *state_of(struct event_operation *operation) {
@@ -125,14 +125,19 @@ static void use_memory_of_port(struct io_uring_sqe *sqe, struct event_operation 
     sqe->flags = IOSQE_BUFFER_SELECT;
 }
 
-/* Once begun, connecting goes on without the kernel's request: connect(2) is called again when it
- * can tell how that ended, and would fail with EALREADY before. */
-static void use_address(struct io_uring_sqe *sqe, struct event_operation *operation) {
-  if (state_of(operation)->is_connecting) {
-    sqe->opcode = IORING_OP_POLL_ADD;
-    sqe->poll32_events = strata_io_uring_poll_events(EV_WRITE);
-    return;
-  }
+static void poll_for(struct io_uring_sqe *sqe, short what) {
+  sqe->opcode = IORING_OP_POLL_ADD;
+  sqe->poll32_events = strata_io_uring_poll_events(what);
+}
+
+static void accept_from(struct io_uring_sqe *sqe, struct event_operation *operation) {
+  sqe->opcode = IORING_OP_ACCEPT;
+  sqe->addr = (uint64_t)(uintptr_t)operation->address;
+  sqe->addr2 = operation->address ? (uint64_t)(uintptr_t)&operation->address_len : 0;
+  sqe->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+}
+
+static void connect_to(struct io_uring_sqe *sqe, const struct event_operation *operation) {
   sqe->opcode = IORING_OP_CONNECT;
   sqe->addr = (uint64_t)(uintptr_t)operation->address;
   sqe->off = operation->address_len;
@@ -161,13 +166,16 @@ static void fill_in(struct io_uring_state *state, struct io_uring_sqe *sqe,
       sqe->msg_flags = MSG_NOSIGNAL;
       break;
     case EVENT_OPERATION_ACCEPT:
-      sqe->opcode = IORING_OP_ACCEPT;
-      sqe->addr = (uint64_t)(uintptr_t)operation->address;
-      sqe->addr2 = operation->address ? (uint64_t)(uintptr_t)&operation->address_len : 0;
-      sqe->accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+      if (state_of(operation)->waits_first)
+        poll_for(sqe, EV_READ);
+      else
+        accept_from(sqe, operation);
       break;
     case EVENT_OPERATION_CONNECT:
-      use_address(sqe, operation);
+      if (state_of(operation)->waits_first)
+        poll_for(sqe, EV_WRITE);
+      else
+        connect_to(sqe, operation);
       break;
   }
 }
@@ -223,10 +231,18 @@ static bool is_interruption(int error) {
   return error == EINTR || error == EAGAIN || error == ECANCELED;
 }
 
+/* Before it is tried again. Once begun, connecting goes on without the kernel's request: connect(2)
+ * is called again when it can tell how that ended, and would fail with EALREADY before. Before
+ * Linux 5.18 accepting does not wait where the listening socket does not block. */
+static bool must_wait_first(const struct event_operation *operation, int error) {
+  if (operation->kind == EVENT_OPERATION_CONNECT) return is_interruption(error);
+  return operation->kind == EVENT_OPERATION_ACCEPT && error == EAGAIN;
+}
+
 static bool must_begin_again(struct event_operation *operation, int error) {
   struct operation_state *own = state_of(operation);
-  bool was_poll = own->is_connecting;
-  own->is_connecting = operation->kind == EVENT_OPERATION_CONNECT && is_interruption(error);
+  bool was_poll = own->waits_first;
+  own->waits_first = must_wait_first(operation, error);
   return is_interruption(error) ? !own->is_cancelled : was_poll;
 }
 

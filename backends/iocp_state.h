@@ -28,6 +28,7 @@ struct iocp_state {
   HANDLE afd;                /* through which polls are asked for */
   struct afd_watch *watches; /* all of them */
   struct afd_watch *unarmed; /* those that the next wait looks at */
+  int64_t refused_ns;        /* when one of these was last told that it can't be polled */
   size_t num_polls;          /* that the kernel has */
 
   unsigned id;             /* never that of another state of this process; above 0 */

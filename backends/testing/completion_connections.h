@@ -2,6 +2,8 @@
 #ifndef BACKENDS_TESTING_COMPLETION_CONNECTIONS_H_
 #define BACKENDS_TESTING_COMPLETION_CONNECTIONS_H_
 
+#include <ctime>
+
 #include "backends/testing/completion_fixture.h"
 
 namespace completion_testing {
@@ -41,6 +43,25 @@ TEST_P(CompletionConformance, AcceptedSocketIsReadyForUse) {
   ASSERT_TRUE(Finish({&send, &recv}));
   EXPECT_EQ("hello", recv.bytes);
 }
+
+#ifndef _WIN32  // clock() is not the processor's time there.
+// Whether the listening socket blocks is its owner's business.
+TEST_P(CompletionConformance, AcceptingSleeps) {
+  Listener listener;
+  ASSERT_EQ(0, evutil_make_socket_nonblocking(listener.fd));
+  Op accept;
+  ASSERT_EQ(0, accept.Accept(listener.fd).Launch(base_));
+  Ev timer(base_, -1, 0);
+  timer.AddMs(200);
+  const clock_t begin = clock();
+  ASSERT_TRUE(RunUntil([&] { return timer.calls == 1; }));
+  EXPECT_LT(clock() - begin, CLOCKS_PER_SEC / 20);
+  Socket client = listener.Connect();
+  ASSERT_TRUE(Finish(&accept));
+  Socket server(static_cast<evutil_socket_t>(accept.result));
+  EXPECT_GE(server, 0);
+}
+#endif
 
 TEST_P(CompletionConformance, ManyAccepts) {
   constexpr size_t kNum = 100;

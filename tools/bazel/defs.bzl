@@ -85,7 +85,7 @@ _NOT_PRECOMPILED = "//tools/platforms:nothing_precompiled"
 
 # To a source in C the header is no use.
 def _precompiled_copts(srcs):
-    if [src for src in srcs if src.endswith(".c")]:
+    if not _is_own_build() or [src for src in srcs if src.endswith(".c")]:
         return []
     return select({
         _NOT_PRECOMPILED: [],
@@ -96,10 +96,11 @@ def _precompiled_copts(srcs):
         ],
     })
 
-_GTEST_MAIN = ["//third_party:gtest_main"] + select({
-    _NOT_PRECOMPILED: [],
-    "//conditions:default": ["//util/testing:gtest_precompiled_library"],
-})
+def _gtest_main():
+    return ["//third_party:gtest_main"] + ([] if not _is_own_build() else select({
+        _NOT_PRECOMPILED: [],
+        "//conditions:default": ["//util/testing:gtest_precompiled_library"],
+    }))
 
 def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "small", **kwargs):
     """cc_test with GoogleTest's main, failing if the installed libevent is in the process."""
@@ -110,7 +111,7 @@ def strata_cc_test(name, srcs, deps = [], copts = [], linkopts = [], size = "sma
         _precompiled_copts(srcs) + POSIX_NAMES_COPTS + copts,
         CXX_LINKOPTS + linkopts,
         size = size,
-        deps = deps + _GTEST_MAIN + [
+        deps = deps + _gtest_main() + [
             "//tools/guards:no_system_libevent",
             "//util/testing:posix_names",
         ],
@@ -165,7 +166,7 @@ def strata_api_test(
         local_defines = ["STRATA_ORACLE=1"],
         tags = tags + ["oracle"],
         visibility = visibility,
-        deps = shared_deps + _oracle_deps(oracle_libs) + _GTEST_MAIN,
+        deps = shared_deps + _oracle_deps(oracle_libs) + _gtest_main(),
         **kwargs
     )
 
