@@ -80,11 +80,9 @@ class OwnThreads {
 class SystemPool {
  public:
   explicit SystemPool(const Options &options) {
-    Check(pool_, "CreateThreadpool");
-    SetThreadpoolThreadMaximum(pool_, options.threads);
-    Check(SetThreadpoolThreadMinimum(pool_, options.threads), "SetThreadpoolThreadMinimum");
+    static const PTP_POOL pool = MakePool(options.threads);
     InitializeThreadpoolEnvironment(&environment_);
-    SetThreadpoolCallbackPool(&environment_, pool_);
+    SetThreadpoolCallbackPool(&environment_, pool);
   }
   void Attach(Side *side) {
     side->io = CreateThreadpoolIo(File(side->fd), OnEnd, nullptr, &environment_);
@@ -96,10 +94,19 @@ class SystemPool {
       CloseThreadpoolIo(side.io);
     }
     DestroyThreadpoolEnvironment(&environment_);
-    CloseThreadpool(pool_);
   }
 
  private:
+  // Made once and not closed: its threads can't be waited for, and Wine crashes now and then if
+  // the process ends while some of its threads are ending by themselves.
+  static PTP_POOL MakePool(int num_threads) {
+    const PTP_POOL pool = CreateThreadpool(nullptr);
+    Check(pool, "CreateThreadpool");
+    SetThreadpoolThreadMaximum(pool, num_threads);
+    Check(SetThreadpoolThreadMinimum(pool, num_threads), "SetThreadpoolThreadMinimum");
+    return pool;
+  }
+
   static void CALLBACK OnEnd(PTP_CALLBACK_INSTANCE, void *, void *overlapped, ULONG error,
                              ULONG_PTR num_bytes, PTP_IO) {
     Side *const side = static_cast<Side *>(static_cast<OVERLAPPED *>(overlapped));
@@ -107,7 +114,6 @@ class SystemPool {
     Continue(side, error, num_bytes);
   }
 
-  const PTP_POOL pool_ = CreateThreadpool(nullptr);
   TP_CALLBACK_ENVIRON environment_;
 };
 
