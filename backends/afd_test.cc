@@ -1,8 +1,11 @@
 // What the readiness suite cannot ask of a system that works: polls that AFD refuses or that end
 // with an error.
 #include <event2/event.h>
+#include <event2/thread.h>
 
+#include <atomic>
 #include <functional>
+#include <thread>
 
 #include "loop/test_support.h"
 
@@ -28,7 +31,8 @@ struct Plan {
   int num_polls;
   bool is_by_packet;
 } plan;
-int num_polls = 0;
+std::atomic<int> num_polls{0};
+bool fails_to_wake = false;
 HANDLE port = nullptr;
 
 }  // namespace
@@ -60,6 +64,13 @@ static HANDLE WINAPI CreatePort(HANDLE file, HANDLE old, ULONG_PTR key, DWORD nu
   return result;
 }
 decltype(&CreateIoCompletionPort) __wrap___imp_CreateIoCompletionPort = CreatePort;
+
+extern decltype(&PostQueuedCompletionStatus) __real___imp_PostQueuedCompletionStatus;
+static BOOL WINAPI Post(HANDLE to, DWORD num_bytes, ULONG_PTR key, LPOVERLAPPED request) {
+  if (key == STRATA_IOCP_WAKE && fails_to_wake) return FALSE;
+  return __real___imp_PostQueuedCompletionStatus(to, num_bytes, key, request);
+}
+decltype(&PostQueuedCompletionStatus) __wrap___imp_PostQueuedCompletionStatus = Post;
 }
 
 namespace {
@@ -128,7 +139,7 @@ TEST_F(Afd, RefusedPollIsAskedForAtAPace) {
     timer.AddMs(100);
     EXPECT_TRUE(loop_.RunUntil([&] { return timer.calls == 1; }));
     EXPECT_LE(num_polls, 2 + (WallUsec() - begin) / 5000) << "each 10 ms";
-    EXPECT_EQ(status == kNotSupported ? num_polls : 0, event.calls);
+    EXPECT_EQ(status == kNotSupported ? num_polls.load() : 0, event.calls);
   }
 }
 
@@ -159,6 +170,38 @@ TEST_F(Afd, PollThatIsCancelledIsAskedForAgain) {
   EXPECT_EQ(0, event.calls);
   pair_.Send(1, "x");
   EXPECT_TRUE(loop_.RunUntil([&] { return event.calls == 1; }));
+}
+
+// Another thread's change, when the loop waits already: it has to be woken for a poll that AFD does
+// not take at once.
+TEST(AfdThreads, ChangeThatCannotWakeTheLoopFails) {
+  ASSERT_EQ(0, evthread_use_windows_threads());
+  Loop loop(AfdBase());
+  Pair pair, other;
+  Ev event(loop, pair[0], EV_READ);
+  Ev write(loop, pair[0], EV_WRITE);
+  Ev of_other(loop, other[0], EV_WRITE);
+  num_polls = 0;
+  event.Add();
+  std::thread changing([&] {
+    while (num_polls == 0) std::this_thread::yield();
+    // The loop polls with its lock, and gives that up to wait.
+    fails_to_wake = true;
+    for (Ev *failing : {&of_other, &write}) {
+      plan = {kNoMemory, 1, false};
+      EXPECT_EQ(-1, event_add(failing->get(), nullptr));
+      EXPECT_FALSE(event_pending(failing->get(), EV_WRITE, nullptr));
+    }
+    fails_to_wake = false;
+    pair.Send(1, "x");
+  });
+  EXPECT_EQ(0, event_base_loop(loop, EVLOOP_ONCE));
+  changing.join();
+  EXPECT_TRUE(loop.RunUntil([&] { return event.calls == 1; }));
+  EXPECT_EQ(0, write.calls + of_other.calls);
+  write.Add();
+  of_other.Add();
+  EXPECT_TRUE(loop.RunUntil([&] { return write.calls == 1 && of_other.calls == 1; }));
 }
 
 }  // namespace

@@ -2,13 +2,13 @@
 // pools of several threads.
 
 #include <chrono>
-#include <cstdlib>
 #include <thread>
 
 #include <event2/thread.h>
 
 #include "http/client_pool_testing.h"
 #include "util/testing/counting_memory.h"
+#include "util/testing/port_threads.h"
 
 namespace {
 
@@ -325,10 +325,9 @@ TEST_F(NoMemory, AtAnyPoint) {
 
 TEST_F(PoolTest, LeavesNothingBehind) {
   Free();
-  // A port with threads of its own keeps up to 64 blocks to receive into, and 20 may be on their
-  // way: how many depends on their pace. A block lost in each round is more.
-  const bool has_threads = getenv("STRATA_EARLY_THREADS") != nullptr;
-  const int num_rounds = has_threads ? 100 : 3;
+  // A port's threads keep up to 64 blocks to receive into, and 20 may be on their way: how many
+  // depends on their pace. A block lost in each round is more.
+  const int num_rounds = HasPortThreads() ? 100 : 3;
   server_.replies.assign(static_cast<size_t>(num_rounds) * 12, kHi);
   long before = 0;
   for (int round = 0; round < num_rounds; ++round) {
@@ -342,7 +341,7 @@ TEST_F(PoolTest, LeavesNothingBehind) {
     // The first round has things grow that stay.
     if (round == 1) before = CountingMemory::num_blocks();
   }
-  if (has_threads) {
+  if (HasPortThreads()) {
     EXPECT_LT(CountingMemory::num_blocks(), before + 84);
   } else {
     EXPECT_EQ(CountingMemory::num_blocks(), before);

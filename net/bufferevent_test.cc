@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "net/test_support.h"
+#include "util/testing/port_threads.h"
 
 // libevent's include nothing, and are for C.
 extern "C" {
@@ -368,6 +369,7 @@ TEST_P(Bufferevent, EchoThroughCallbacks) {
 }
 
 TEST(BuffereventPriority, DecidesWhoIsServedFirst) {
+  if (HasPortThreads()) GTEST_SKIP() << "the three bytes may reach the loop one after the other";
   Loop loop;
   event_base_priority_init(loop, 5);
   Pair pairs[3];

@@ -10,6 +10,7 @@
 
 #include "net/test_support.h"
 #include "util/testing/counting_memory.h"
+#include "util/testing/port_threads.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kUnderAsan = true;  // Buffers then return every block to the allocator.
@@ -426,10 +427,10 @@ void Return(struct bufferevent *bev, void *arg) {
   bufferevent_write_buffer(bev, bufferevent_get_input(bev));
 }
 
-// A port with threads of its own receives ahead of the loop, sometimes further than ever before:
-// for each end memory for so many pieces, and as many chains.
+// A port's threads receive sometimes further ahead than ever before: for each end memory for so
+// many pieces, and as many chains.
 long MaxReceivedAhead() {
-  return getenv("STRATA_EARLY_THREADS") != nullptr ? 2 * 2 * 5 : 0;
+  return HasPortThreads() ? 2 * 2 * 5 : 0;
 }
 
 void ExpectNoAllocations(int options, size_t message_len, bool with_timeouts, bool tcp) {
